@@ -1,0 +1,1 @@
+"""Calls, streams, events and errors: state tables and values, pure and without I/O."""

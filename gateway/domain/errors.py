@@ -1,0 +1,326 @@
+"""The error tree: who is to blame and whether to try again is in the type.
+
+::
+
+    CallstreamError
+    ├── InvalidRequest            the request is wrong; every wrong field is listed
+    ├── NotFound
+    │   ├── CallNotFound          RELAY knows no such call, or it was forgotten
+    │   └── StreamNotFound        the call has no such stream
+    ├── StreamExists              the control id is taken by a different request
+    ├── FailedPrecondition
+    │   ├── CallEnded             the call is over: nothing can be done with it
+    │   ├── DialFailed            no device answered
+    │   └── RelayRejected         RELAY refused the command; carries RELAY's code
+    ├── Exhausted
+    │   ├── StreamLimit           too many streams on the call
+    │   └── WatchLimit            too many watches
+    ├── OutOfRange
+    │   ├── CursorCompacted       the history up to the oldest cursor is gone
+    │   └── EpochChanged          the cursor is of another journal
+    ├── Unavailable               nothing was done: try again after `retry_after` seconds
+    │   ├── RelayDisconnected     no session; nothing was sent
+    │   ├── RelayFailed           RELAY answered with a 5xx code
+    │   ├── JournalUnavailable    events can't be made durable now
+    │   └── Draining              this process is leaving
+    ├── OutcomeUnknown            sent, but the answer was lost: ask again with the same control id
+    └── DeadlineExceeded          the caller's time ran out; `sent` says whether RELAY may have the command
+
+Each class has a `reason`, the stable word that clients switch on. Attributes carry what a program needs, the message
+is for people.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+__all__ = [
+    "CallEnded",
+    "CallNotFound",
+    "CallstreamError",
+    "CursorCompacted",
+    "DeadlineExceeded",
+    "DialFailed",
+    "Draining",
+    "EpochChanged",
+    "Exhausted",
+    "FailedPrecondition",
+    "InvalidRequest",
+    "JournalUnavailable",
+    "NotFound",
+    "OutOfRange",
+    "OutcomeUnknown",
+    "RelayDisconnected",
+    "RelayFailed",
+    "RelayRejected",
+    "StreamExists",
+    "StreamLimit",
+    "StreamNotFound",
+    "Unavailable",
+    "Violation",
+    "WatchLimit",
+]
+
+
+class CallstreamError(Exception):
+    """Root of all errors that a client of the gateway can meet."""
+
+    reason: ClassVar[str] = "INTERNAL"
+
+    @property
+    def details(self) -> Mapping[str, str]:
+        """What a program needs to act, as text; becomes ErrorInfo.metadata."""
+        return {}
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One wrong field of a request: its path in the proto, and what to write instead."""
+
+    field: str
+    description: str
+
+
+class InvalidRequest(CallstreamError):
+    """The request can never work as it is; `violations` lists every wrong field."""
+
+    reason = "INVALID_REQUEST"
+
+    def __init__(self, violations: Sequence[Violation]) -> None:
+        self.violations = tuple(violations)
+        super().__init__("; ".join(f"{v.field}: {v.description}" for v in self.violations))
+
+
+class NotFound(CallstreamError):
+    """The thing asked for is not there."""
+
+
+class CallNotFound(NotFound):
+    """RELAY or the gateway knows no such call."""
+
+    reason = "CALL_NOT_FOUND"
+
+    def __init__(self, call_id: str, message: str = "") -> None:
+        self.call_id = call_id
+        super().__init__(message or f"no call {call_id!r} is known")
+
+    @property
+    def details(self) -> Mapping[str, str]:
+        """The call's id."""
+        return {"call_id": self.call_id}
+
+
+class StreamNotFound(NotFound):
+    """The call has no stream with that control id or name."""
+
+    reason = "STREAM_NOT_FOUND"
+
+    def __init__(self, call_id: str, stream: str) -> None:
+        self.call_id = call_id
+        self.stream = stream
+        super().__init__(f"call {call_id!r} has no stream {stream!r}")
+
+    @property
+    def details(self) -> Mapping[str, str]:
+        """The call's id and what was asked for."""
+        return {"call_id": self.call_id, "stream": self.stream}
+
+
+class StreamExists(CallstreamError):
+    """The control id is in use by a request that differs; `details` shows the stream that has it."""
+
+    reason = "STREAM_EXISTS"
+
+    def __init__(self, call_id: str, control_id: str, state: str, url: str) -> None:
+        self.call_id = call_id
+        self.control_id = control_id
+        self.state = state
+        self.url = url
+        super().__init__(
+            f"call {call_id!r} already has a stream {control_id!r} ({state}); "
+            "use another control_id, or conflict_policy REPLACE"
+        )
+
+    @property
+    def details(self) -> Mapping[str, str]:
+        """The existing stream."""
+        return {"call_id": self.call_id, "control_id": self.control_id, "state": self.state, "url": self.url}
+
+
+class FailedPrecondition(CallstreamError):
+    """It can't be done in the present state; trying again as it is won't help."""
+
+
+class CallEnded(FailedPrecondition):
+    """The call is over."""
+
+    reason = "CALL_ENDED"
+
+    def __init__(self, call_id: str) -> None:
+        self.call_id = call_id
+        super().__init__(f"call {call_id!r} has ended")
+
+    @property
+    def details(self) -> Mapping[str, str]:
+        """The call's id."""
+        return {"call_id": self.call_id}
+
+
+class DialFailed(FailedPrecondition):
+    """RELAY tried every device and none answered."""
+
+    reason = "DIAL_FAILED"
+
+    def __init__(self, tag: str) -> None:
+        self.tag = tag
+        super().__init__(f"no device of dial {tag!r} answered")
+
+    @property
+    def details(self) -> Mapping[str, str]:
+        """The dial's tag."""
+        return {"tag": self.tag}
+
+
+class RelayRejected(FailedPrecondition):
+    """RELAY refused the command; `code` is RELAY's (RELAY results: 4xx as text, or a JSON-RPC error code)."""
+
+    reason = "RELAY_REJECTED"
+
+    def __init__(self, method: str, code: str, message: str) -> None:
+        self.method = method
+        self.code = code
+        self.relay_message = message
+        super().__init__(f"RELAY refused {method} with {code}: {message}")
+
+    @property
+    def details(self) -> Mapping[str, str]:
+        """RELAY's method, code and message."""
+        return {"relay_method": self.method, "relay_code": self.code, "relay_message": self.relay_message}
+
+
+class Exhausted(CallstreamError):
+    """A limit is reached; back off or ask for it to be raised."""
+
+    def __init__(self, limit: int, message: str, retry_after: float = 1.0) -> None:
+        self.limit = limit
+        self.retry_after = retry_after
+        super().__init__(message)
+
+    @property
+    def details(self) -> Mapping[str, str]:
+        """The limit."""
+        return {"limit": str(self.limit)}
+
+
+class StreamLimit(Exhausted):
+    """The call has as many active streams as one call may have."""
+
+    reason = "STREAM_LIMIT"
+
+
+class WatchLimit(Exhausted):
+    """The process serves as many watches as it may."""
+
+    reason = "WATCH_LIMIT"
+
+
+class OutOfRange(CallstreamError):
+    """The history asked for is not there: watch again with a snapshot."""
+
+
+class CursorCompacted(OutOfRange):
+    """Events after the cursor were compacted away; `oldest` is the first sequence that is left."""
+
+    reason = "CURSOR_COMPACTED"
+
+    def __init__(self, after: int, oldest: int) -> None:
+        self.after = after
+        self.oldest = oldest
+        super().__init__(
+            f"events after sequence {after} were compacted; the oldest left is {oldest}: watch again with a snapshot"
+        )
+
+    @property
+    def details(self) -> Mapping[str, str]:
+        """The oldest sequence that can be read."""
+        return {"oldest_sequence": str(self.oldest)}
+
+
+class EpochChanged(OutOfRange):
+    """The cursor is of another journal (its data directory was replaced, or keeps nothing)."""
+
+    reason = "EPOCH_CHANGED"
+
+    def __init__(self, cursor_epoch: str, epoch: str) -> None:
+        self.cursor_epoch = cursor_epoch
+        self.epoch = epoch
+        super().__init__(f"the cursor is of epoch {cursor_epoch}, this journal is {epoch}: watch again with a snapshot")
+
+    @property
+    def details(self) -> Mapping[str, str]:
+        """Both epochs."""
+        return {"cursor_epoch": self.cursor_epoch, "epoch": self.epoch}
+
+
+class Unavailable(CallstreamError):
+    """Nothing was done. Try again after `retry_after` seconds."""
+
+    def __init__(self, message: str, retry_after: float = 1.0) -> None:
+        self.retry_after = retry_after
+        super().__init__(message)
+
+
+class RelayDisconnected(Unavailable):
+    """There is no RELAY session now; the command was not sent."""
+
+    reason = "RELAY_DISCONNECTED"
+
+
+class RelayFailed(Unavailable):
+    """RELAY answered with a 5xx code: it has not done what was asked."""
+
+    reason = "RELAY_FAILED"
+
+    def __init__(self, method: str, code: str, message: str, retry_after: float = 1.0) -> None:
+        self.method = method
+        self.code = code
+        self.relay_message = message
+        super().__init__(f"RELAY failed {method} with {code}: {message}", retry_after)
+
+    @property
+    def details(self) -> Mapping[str, str]:
+        """RELAY's method, code and message."""
+        return {"relay_method": self.method, "relay_code": self.code, "relay_message": self.relay_message}
+
+
+class JournalUnavailable(Unavailable):
+    """Events can't be made durable now (disk full, read-only), so no command is accepted."""
+
+    reason = "JOURNAL_UNAVAILABLE"
+
+
+class Draining(Unavailable):
+    """This process is shutting down; another one takes over."""
+
+    reason = "DRAINING"
+
+
+class OutcomeUnknown(CallstreamError):
+    """The command was sent and its answer was lost. Ask again with the same control id: that settles it."""
+
+    reason = "OUTCOME_UNKNOWN"
+
+
+class DeadlineExceeded(CallstreamError):
+    """The caller's deadline passed. `sent` tells whether RELAY may have the command."""
+
+    reason = "DEADLINE_EXCEEDED"
+
+    def __init__(self, message: str, *, sent: bool) -> None:
+        self.sent = sent
+        super().__init__(message)
+
+    @property
+    def details(self) -> Mapping[str, str]:
+        """Whether the command was sent."""
+        return {"sent": str(self.sent).lower()}

@@ -1,0 +1,1 @@
+"""A RELAY server for laptops, tests and demos: its own state machine, faults and real audio."""

@@ -1,0 +1,1 @@
+"""The gRPC side: servicers, watches, the status table, interceptors, health and reflection."""

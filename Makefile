@@ -60,10 +60,10 @@ clean:  ## remove what the targets made
 .PHONY: .venv
 .venv: $(STAMP)  ## the virtual environment, from the locked requirements
 
-$(STAMP): requirements/dev.txt pyproject.toml
+$(STAMP): requirements/dev.txt
 	@echo "setting up .venv (Python $$($(PYTHON) -c 'import platform; print(platform.python_version())'))"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo 'callstream needs Python 3.11 or newer: set PYTHON=/path/to/python3.11' >&2; exit 1; }
-	@$(PYTHON) -m venv --clear .venv
+	@$(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $(STAMP)

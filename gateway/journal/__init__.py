@@ -1,1 +1,1 @@
-"""The durable, ordered record of every event, and the only truth about them."""
+"""The journal: every event, durable before it is acked, in order, until compaction says otherwise."""

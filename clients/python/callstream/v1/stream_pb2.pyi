@@ -245,7 +245,7 @@ class Stream(_message.Message):
     state: Global___StreamState.ValueType
     """Where the stream is in its life."""
     end_reason: Global___StreamEndReason.ValueType
-    """Why it ended; unspecified until state is FINISHED or FAILED."""
+    """Why it ended; while STOPPING, why it is being stopped; unspecified before."""
     end_reason_inferred: _builtins.bool
     """True if the gateway concluded the end from something else (the call's end, a timeout) because RELAY's own
     `finished` has not come. It turns false if `finished` comes later.

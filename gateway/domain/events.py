@@ -1,0 +1,118 @@
+"""Events: what the journal keeps and watches deliver."""
+
+import enum
+from dataclasses import dataclass
+from typing import Final
+
+from gateway.domain.calls import Call, CallState, Dial, DialState
+from gateway.domain.streams import Stream, StreamState
+
+__all__ = ["SESSION_EVENTS", "Draft", "Event", "EventType", "SessionChange", "Subject", "key_of"]
+
+
+class EventType(enum.IntEnum):
+    """What happened; the numbers are the contract's."""
+
+    STREAM_STARTING = 1
+    STREAM_STREAMING = 2
+    STREAM_STOPPING = 3
+    STREAM_FINISHED = 4
+    STREAM_FAILED = 5
+    STREAM_UNKNOWN = 6
+    STREAM_UPDATED = 7
+    CALL_RECEIVED = 20
+    CALL_CREATED = 21
+    CALL_RINGING = 22
+    CALL_ANSWERED = 23
+    CALL_ENDING = 24
+    CALL_ENDED = 25
+    CALL_UNKNOWN = 26
+    CALL_UPDATED = 27
+    DIAL_DIALING = 40
+    DIAL_ANSWERED = 41
+    DIAL_FAILED = 42
+    SESSION_UP = 60
+    SESSION_DOWN = 61
+    SESSION_RESUMED = 62
+    SESSION_GAP = 63
+    RELAY_OTHER = 90
+
+    @classmethod
+    def of_stream(cls, before: StreamState | None, after: StreamState) -> "EventType":
+        """The type that says how a stream moved (`before` is None for a new one)."""
+        return cls.STREAM_UPDATED if before is after else cls[f"STREAM_{after.name}"]
+
+    @classmethod
+    def of_call(cls, before: CallState | None, after: CallState) -> "EventType":
+        """The type that says how a call moved (`before` is None for a new one)."""
+        return cls.CALL_UPDATED if before is after else cls[f"CALL_{after.name}"]
+
+    @classmethod
+    def of_dial(cls, state: DialState) -> "EventType":
+        """The type that says where a dial is."""
+        return cls[f"DIAL_{state.name}"]
+
+
+SESSION_EVENTS: Final = frozenset(
+    {EventType.SESSION_UP, EventType.SESSION_DOWN, EventType.SESSION_RESUMED, EventType.SESSION_GAP}
+)
+"""Events that concern every call, and so pass the filters of calls and streams."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionChange:
+    """What an event of the RELAY session tells. `missing_since` (microseconds, 0 for none) bounds a gap."""
+
+    reason: str
+    missing_since: int = 0
+
+
+Subject = Stream | Call | Dial | SessionChange
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An event that was decided and has no place in the journal yet."""
+
+    type: EventType
+    subject: Subject | None
+    call_id: str = ""
+    control_id: str = ""
+
+    @classmethod
+    def of(cls, kind: EventType, subject: Subject) -> "Draft":
+        """A draft whose ids are those of its subject."""
+        call_id = subject.call_id if isinstance(subject, Stream | Call | Dial) else ""
+        return cls(kind, subject, call_id, subject.control_id if isinstance(subject, Stream) else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One durable record. Times are microseconds since the Unix epoch; `relay_time` is 0 if RELAY gave none."""
+
+    sequence: int
+    event_id: str
+    type: EventType
+    receive_time: int
+    call_id: str = ""
+    control_id: str = ""
+    subject: Subject | None = None
+    relay_event_type: str = ""
+    relay_time: int = 0
+    relay_params: bytes = b""
+
+
+_SEPARATOR: Final = "\x1f"  # in no id: ids come from JSON text that people can read
+
+
+def key_of(subject: Subject | None) -> str:
+    """The key under which the journal keeps the newest event about a subject, "" if nothing is to be kept."""
+    match subject:
+        case Stream(call_id=call_id, control_id=control_id):
+            return _SEPARATOR.join(("stream", call_id, control_id))
+        case Call(call_id=call_id):
+            return _SEPARATOR.join(("call", call_id))
+        case Dial(tag=tag):
+            return _SEPARATOR.join(("dial", tag))
+        case _:
+            return ""

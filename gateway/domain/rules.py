@@ -1,0 +1,257 @@
+"""What follows from what: each fact, command or timer becomes the events that it means.
+
+All functions are pure. They read the registry and return a `Decision`: drafts of events to be journalled together, in
+order, and the streams that RELAY must be told to stop. The caller journals the drafts, applies them to the registry, and
+acts.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from gateway.domain.calls import CALL_WORDS, Call, CallInput, CallState, Device, Dial, DialState, Direction
+from gateway.domain.calls import advance as advance_call
+from gateway.domain.events import Draft, EventType, SessionChange
+from gateway.domain.registry import Registry
+from gateway.domain.streams import EndReason, Stream, StreamError, StreamInput, StreamKey, StreamState
+from gateway.domain.streams import advance as advance_stream
+
+__all__ = [
+    "CallReport",
+    "Decision",
+    "DialReport",
+    "StreamReport",
+    "call_gone",
+    "call_mentioned",
+    "call_reported",
+    "dial_moved",
+    "dial_reported",
+    "session_lost",
+    "stream_happened",
+    "stream_reported",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Events to journal, and streams to stop at RELAY."""
+
+    drafts: Sequence[Draft] = ()
+    stops: Sequence[StreamKey] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StreamReport:
+    """What `calling.call.stream` says."""
+
+    call_id: str
+    control_id: str
+    state: str
+    node_id: str = ""
+    segment_id: str = ""
+    url: str = ""
+    name: str = ""
+    tag: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CallReport:
+    """What `calling.call.state` and `calling.call.receive` say. `received` tells them apart."""
+
+    call_id: str
+    state: str
+    received: bool = False
+    node_id: str = ""
+    segment_id: str = ""
+    tag: str = ""
+    context: str = ""
+    direction: Direction = Direction.UNSPECIFIED
+    device: Device | None = None
+    end_reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DialReport:
+    """What `calling.call.dial` says. The call is the one that answered."""
+
+    tag: str
+    state: str
+    call_id: str = ""
+    node_id: str = ""
+    device: Device | None = None
+
+
+@dataclass(slots=True)
+class _Plan:
+    """A decision in the making."""
+
+    drafts: list[Draft] = field(default_factory=list)
+    stops: list[StreamKey] = field(default_factory=list)
+
+    def decision(self) -> Decision:
+        return Decision(tuple(self.drafts), tuple(self.stops))
+
+
+def stream_reported(registry: Registry, report: StreamReport, now: int) -> Decision:
+    """RELAY reports on a stream. Unknown calls and streams are taken in: somebody may be waiting for them."""
+    plan = _Plan()
+    seen = {"node_id": report.node_id, "segment_id": report.segment_id, "tag": report.tag}
+    call = registry.call(report.call_id)
+    if call is None:
+        call = Call(report.call_id, CallState.UNKNOWN, now, now, report.node_id, report.segment_id, report.tag)
+        plan.drafts.append(Draft.of(EventType.CALL_UNKNOWN, call))
+    happened = {"streaming": StreamInput.STREAMING, "finished": StreamInput.FINISHED}.get(
+        report.state, StreamInput.OTHER
+    )
+    known = registry.stream(report.call_id, report.control_id)
+    stream = known or Stream(report.call_id, report.control_id, StreamState.STARTING, now, now, accepted=True)
+    if known is None and happened is StreamInput.FINISHED:
+        # It ended before the gateway knew of it; that it streamed is the likelier story.
+        stream = advance_stream(stream, StreamInput.STREAMING, now).stream
+    moved = advance_stream(
+        stream,
+        happened,
+        now,
+        reason=EndReason.CALL_ENDED if call.ending else EndReason.UNSPECIFIED,
+        seen={**seen, "url": report.url, "name": report.name},
+    )
+    after = moved.stream
+    if call.ended and after.active:  # none outlives its call
+        after = advance_stream(after, StreamInput.CALL_ENDED, now).stream
+    plan.drafts.append(Draft.of(EventType.of_stream(known.state if known else None, after.state), after))
+    if moved.stop and not call.ended:
+        plan.stops.append(stream.key)
+    return plan.decision()
+
+
+def stream_happened(
+    registry: Registry,
+    key: StreamKey,
+    happened: StreamInput,
+    now: int,
+    *,
+    reason: EndReason = EndReason.UNSPECIFIED,
+    error: StreamError | None = None,
+) -> Decision:
+    """Something other than a report of RELAY happened to a stream; nothing is journalled if it changes nothing."""
+    stream = registry.stream(*key)
+    if stream is None:
+        return Decision()
+    moved = advance_stream(stream, happened, now, reason=reason, error=error)
+    stops = (key,) if moved.stop else ()
+    if not moved.changed:
+        return Decision(stops=stops)
+    kind = EventType.of_stream(stream.state, moved.stream.state)
+    return Decision((Draft.of(kind, moved.stream),), stops)
+
+
+def call_reported(registry: Registry, report: CallReport, now: int) -> Decision:
+    """RELAY reports on a call; its end ends its streams, and their ends come first."""
+    happened = CALL_WORDS.get(report.state, CallInput.MENTIONED)
+    seen = {
+        "node_id": report.node_id,
+        "segment_id": report.segment_id,
+        "tag": report.tag,
+        "context": report.context,
+        "direction": report.direction,
+        "device": report.device,
+    }
+    return _call_moved(registry, report.call_id, happened, now, report.end_reason, seen, received=report.received)
+
+
+def call_mentioned(registry: Registry, call_id: str, node_id: str, now: int) -> Decision:
+    """A command names a call that was never reported; nothing is journalled for one that is known."""
+    if registry.call(call_id) is not None:
+        return Decision()
+    return _call_moved(registry, call_id, CallInput.MENTIONED, now, "", {"node_id": node_id})
+
+
+def call_gone(registry: Registry, call_id: str, now: int, why: str) -> Decision:
+    """RELAY answered a command with 404 or 410 about the call: it is over, whatever was missed."""
+    call = registry.call(call_id)
+    if call is None or call.ended:
+        return Decision()
+    return _call_moved(registry, call_id, CallInput.GONE, now, why, {})
+
+
+def _call_moved(
+    registry: Registry,
+    call_id: str,
+    happened: CallInput,
+    now: int,
+    end_reason: str,
+    seen: Mapping[str, object],
+    *,
+    received: bool = False,
+) -> Decision:
+    plan = _Plan()
+    before = registry.call(call_id)
+    call = advance_call(
+        before or Call(call_id, CallState.UNKNOWN, now, now), happened, now, end_reason=end_reason, seen=seen
+    )
+    kind = EventType.of_call(before.state if before else None, call.state)
+    if received and before is None:
+        kind = EventType.CALL_RECEIVED
+    if call.ended:
+        plan.drafts += _streams_end(registry, call_id, StreamInput.CALL_ENDED, now)
+    plan.drafts.append(Draft.of(kind, call))
+    return plan.decision()
+
+
+def _streams_end(registry: Registry, call_id: str, happened: StreamInput, now: int) -> list[Draft]:
+    drafts = []
+    for stream in registry.streams_of(call_id):
+        if stream.active:
+            ended = advance_stream(stream, happened, now).stream
+            drafts.append(Draft.of(EventType.of_stream(stream.state, ended.state), ended))
+    return drafts
+
+
+def dial_reported(registry: Registry, report: DialReport, now: int) -> Decision:
+    """RELAY reports on a dial. The call that answered is taken in if its own report has not come yet."""
+    state = {"answered": DialState.ANSWERED, "failed": DialState.FAILED}.get(report.state, DialState.DIALING)
+    plan = _Plan()
+    if report.call_id and state is DialState.ANSWERED:
+        winner = CallReport(
+            report.call_id,
+            "answered",
+            node_id=report.node_id,
+            tag=report.tag,
+            direction=Direction.OUTBOUND,
+            device=report.device,
+        )
+        known = registry.call(report.call_id)
+        if known is None or known.state in {CallState.CREATED, CallState.RINGING, CallState.UNKNOWN}:
+            plan.drafts += call_reported(registry, winner, now).drafts
+    plan.drafts.append(_dial(registry, report.tag, state, now, report.call_id, report.node_id))
+    return plan.decision()
+
+
+def dial_moved(registry: Registry, tag: str, state: DialState, now: int) -> Decision:
+    """The gateway sends a dial, or learns that RELAY refused it; nothing is journalled if it changes nothing."""
+    known = registry.dial(tag)
+    if known is not None and (known.state is state or known.state is not DialState.DIALING):
+        return Decision()
+    return Decision((_dial(registry, tag, state, now),))
+
+
+def _dial(registry: Registry, tag: str, state: DialState, now: int, call_id: str = "", node_id: str = "") -> Draft:
+    known = registry.dial(tag)
+    created = known.create_time if known else now
+    if known is not None and known.state is not DialState.DIALING:
+        state, call_id, node_id = known.state, known.call_id, known.node_id  # decided once
+    dial = Dial(tag, state, created, now, call_id, node_id)
+    return Draft.of(EventType.of_dial(state), dial)
+
+
+def session_lost(registry: Registry, change: SessionChange, now: int) -> Decision:
+    """The former session could not be restored: its streams and dials end, its calls are not known any more."""
+    plan = _Plan([Draft.of(EventType.SESSION_GAP, change)])
+    for stream in registry.active_streams():
+        ended = advance_stream(stream, StreamInput.SESSION_LOST, now).stream
+        plan.drafts.append(Draft.of(EventType.of_stream(stream.state, ended.state), ended))
+    for call in registry.active_calls():
+        lost = advance_call(call, CallInput.SESSION_LOST, now)
+        if lost is not call:
+            plan.drafts.append(Draft.of(EventType.of_call(call.state, lost.state), lost))
+    plan.drafts += [_dial(registry, dial.tag, DialState.FAILED, now) for dial in registry.dialing()]
+    return plan.decision()

@@ -1,8 +1,8 @@
 """What follows from what: each fact, command or timer becomes the events that it means.
 
 All functions are pure. They read the registry and return a `Decision`: drafts of events to be journalled together, in
-order, and the streams that RELAY must be told to stop. The caller journals the drafts, applies them to the registry, and
-acts.
+order, and the streams that RELAY must be told to stop. The caller journals the drafts, applies them to the registry,
+and acts.
 """
 
 from collections.abc import Mapping, Sequence

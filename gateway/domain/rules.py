@@ -91,8 +91,15 @@ class _Plan:
         return Decision(tuple(self.drafts), tuple(self.stops))
 
 
-def stream_reported(registry: Registry, report: StreamReport, now: int) -> Decision:
-    """RELAY reports on a stream. Unknown calls and streams are taken in: somebody may be waiting for them."""
+def stream_reported(registry: Registry, report: StreamReport, now: int, *, hanging_up: bool = False) -> Decision:
+    """RELAY reports on a stream. Unknown calls and streams are taken in: somebody may be waiting for them.
+
+    Args:
+        registry: What is known.
+        report: What RELAY says.
+        now: Microseconds since the epoch.
+        hanging_up: A client has ended the call, and RELAY has not reported that yet.
+    """
     plan = _Plan()
     seen = {"node_id": report.node_id, "segment_id": report.segment_id, "tag": report.tag}
     call = registry.call(report.call_id)
@@ -111,7 +118,7 @@ def stream_reported(registry: Registry, report: StreamReport, now: int) -> Decis
         stream,
         happened,
         now,
-        reason=EndReason.CALL_ENDED if call.ending else EndReason.UNSPECIFIED,
+        reason=EndReason.CALL_ENDED if call.ending or hanging_up else EndReason.UNSPECIFIED,
         seen={**seen, "url": report.url, "name": report.name},
     )
     after = moved.stream

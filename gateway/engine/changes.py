@@ -1,0 +1,37 @@
+"""Waiting for a subject to change, once per waiter, without polling."""
+
+import asyncio
+from collections.abc import Iterable
+
+__all__ = ["Changes"]
+
+
+class Changes:
+    """Wakes who waits for a key. Each waiter has a future of its own: cancelling one leaves the others alone."""
+
+    def __init__(self) -> None:
+        self._waiters: dict[str, set[asyncio.Future[None]]] = {}
+
+    async def wait(self, key: str) -> None:
+        """Returns after the next durable event about `key`."""
+        future = asyncio.get_running_loop().create_future()
+        self._waiters.setdefault(key, set()).add(future)
+        try:
+            await future
+        finally:
+            waiting = self._waiters.get(key)
+            if waiting is not None:
+                waiting.discard(future)
+                if not waiting:
+                    del self._waiters[key]
+
+    def wake(self, keys: Iterable[str]) -> None:
+        """Wakes everybody who waits for one of these keys."""
+        for key in keys:
+            for future in self._waiters.get(key, ()):
+                if not future.done():
+                    future.set_result(None)
+
+    def wake_all(self) -> None:
+        """Wakes everybody, to look at what is now (the process drains)."""
+        self.wake(list(self._waiters))

@@ -295,8 +295,10 @@ def advance(
 
 
 def _next_state(stream: Stream, happened: StreamInput) -> StreamState | None:
-    if happened is StreamInput.ANSWER_LOST and stream.accepted:
+    if happened in {StreamInput.ANSWER_LOST, StreamInput.NOT_SENT} and stream.accepted:
         return stream.state  # an event has already shown that RELAY has it
+    if happened is StreamInput.REJECTED and stream.start_time:
+        return stream.state  # as for STREAMING, also while it is being stopped
     if happened is StreamInput.STOP_REFUSED and stream.state is StreamState.STOPPING and not stream.start_time:
         return StreamState.STARTING
     return NEXT[stream.state][happened]

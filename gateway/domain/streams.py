@@ -286,7 +286,8 @@ def advance(
         why = stream.end_reason or (EndReason.START_TIMEOUT if happened is StreamInput.START_TIMEOUT else reason)
         moved = replace(moved, state=following, end_reason=why, error=None)
     else:
-        doubt = (error or stream.error) if following is StreamState.UNKNOWN else None
+        # The first doubt stays: that a second start was not sent says nothing about the first.
+        doubt = (stream.error or error) if following is StreamState.UNKNOWN else None
         moved = replace(moved, state=following, end_reason=EndReason.UNSPECIFIED, error=doubt)
     if moved == stream:
         return Advance(stream, changed=False, stop=False)

@@ -26,7 +26,7 @@ class JournalStats:
         head: Last durable sequence.
         last_sequence: Last sequence appended, durable or not.
         oldest_time_us: Receive time of the oldest record, microseconds since the Unix epoch; None when empty.
-        newest_time_us: Receive time of the last durable record, also when it was compacted; None when there never was one.
+        newest_time_us: Receive time of the last durable record, even if compacted; None when there never was one.
         payload_bytes: Payload of all records that can be read; what `retention_bytes` bounds.
         disk_bytes: Size of the journal's files; 0 in memory.
         backlog_records: Records appended and not durable yet.
@@ -167,13 +167,13 @@ class Journal(Protocol):
     def forget(self, keys: Iterable[str]) -> None:
         """Let go of what was appended so far for these keys: `load_latest` no longer yields it.
 
-        The records themselves stay readable until compaction. Written along with the next commit; lost in a crash before
-        that, which means the keys come back and are to be forgotten again. A later record makes a key known again.
+        The records themselves stay readable until compaction. Written along with the next commit; lost in a crash
+        before that: then the keys come back and are to be forgotten again. A later record makes a key known again.
         """
         ...
 
     def recent_event_ids(self, limit: int) -> list[str]:
-        """Return the newest `limit` event ids that can be read, oldest first: duplicates are dropped by them after a restart.
+        """Return the newest `limit` event ids that can be read, oldest first, to drop duplicates after a restart.
 
         Blocks: for the start only.
         """

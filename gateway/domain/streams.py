@@ -324,7 +324,7 @@ def _ended(
         state=StreamState.FAILED if failed else StreamState.FINISHED,
         end_reason=why,
         end_reason_inferred=happened in _INFERENCE,
-        error=(error or _error_for(why)) if failed else None,
+        error=(error or _error_for(why, moved)) if failed else None,
         end_time=now,
     )
 
@@ -343,13 +343,18 @@ def _end_reason(before: Stream, happened: StreamInput, reason: EndReason) -> End
     return EndReason.REMOTE if before.state is StreamState.STREAMING else EndReason.NEVER_STREAMED
 
 
-def _error_for(why: EndReason) -> StreamError:
+def _error_for(why: EndReason, ended: Stream) -> StreamError:
+    if why is EndReason.REJECTED:
+        return StreamError("RELAY_REJECTED", "RELAY refused the start", ErrorOrigin.RELAY, retryable=False)
     if why is EndReason.START_TIMEOUT:
-        message = "RELAY accepted the start but did not report `streaming` in time; is the endpoint reachable?"
+        answer = "RELAY accepted the start" if ended.accepted else "RELAY's answer to the start was lost"
+        message = f"{answer}, and `streaming` was not reported in time; is the endpoint reachable?"
         return StreamError("START_TIMEOUT", message, ErrorOrigin.GATEWAY, retryable=True)
     if why is EndReason.SESSION_LOST:
         message = "the RELAY session was lost and could not be restored"
         return StreamError("SESSION_LOST", message, ErrorOrigin.GATEWAY, retryable=True)
+    if not ended.accepted:
+        return StreamError("NEVER_STREAMED", "the start was not sent to RELAY", ErrorOrigin.GATEWAY, retryable=True)
     message = "RELAY finished the stream before any audio flowed; is the endpoint reachable?"
     return StreamError("NEVER_STREAMED", message, ErrorOrigin.RELAY, retryable=True)
 

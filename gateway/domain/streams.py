@@ -268,7 +268,8 @@ def advance(
         stream: The stream as it is.
         happened: What happened.
         now: Microseconds since the epoch.
-        reason: Why it is stopped (with STOP), or ended (with FINISHED: CALL_ENDED if the call is ending).
+        reason: Why it is stopped (with STOP; a client's wish if not given), or ended (with FINISHED: CALL_ENDED if the
+            call is ending).
         error: What went wrong (with REJECTED, NOT_SENT and ANSWER_LOST).
         seen: Fields that RELAY's event told (`node_id`, `segment_id`, `tag`, `url`, `name`); empty ones change nothing.
     """
@@ -283,7 +284,8 @@ def advance(
     if following is None:
         moved = _ended(stream, moved, happened, now, reason, error)
     elif following is StreamState.STOPPING:
-        why = stream.end_reason or (EndReason.START_TIMEOUT if happened is StreamInput.START_TIMEOUT else reason)
+        late = happened is StreamInput.START_TIMEOUT
+        why = stream.end_reason or (EndReason.START_TIMEOUT if late else reason or EndReason.STOP_REQUESTED)
         moved = replace(moved, state=following, end_reason=why, error=None)
     else:
         # The first doubt stays: that a second start was not sent says nothing about the first.

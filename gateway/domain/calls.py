@@ -169,5 +169,5 @@ def advance(
         if state is CallState.ENDED:
             news |= {"end_time": now, "end_reason": end_reason, "end_reason_inferred": happened is CallInput.GONE}
     elif call.ended and happened is CallInput.ENDED and call.end_reason_inferred:
-        news |= {"end_reason": end_reason, "end_reason_inferred": False}
+        news |= {"end_reason": end_reason or call.end_reason, "end_reason_inferred": False}
     return replace(call, update_time=now, **news) if news else call  # type: ignore[arg-type]

@@ -153,7 +153,8 @@ def stream_happened(
 
 def call_reported(registry: Registry, report: CallReport, now: int) -> Decision:
     """RELAY reports on a call; its end ends its streams, and their ends come first."""
-    happened = CALL_WORDS.get(report.state, CallInput.MENTIONED)
+    # Whatever a receive calls its state, the call is there.
+    happened = CALL_WORDS.get(report.state, CallInput.CREATED if report.received else CallInput.MENTIONED)
     seen = {
         "node_id": report.node_id,
         "segment_id": report.segment_id,
@@ -196,7 +197,7 @@ def _call_moved(
         before or Call(call_id, CallState.UNKNOWN, now, now), happened, now, end_reason=end_reason, seen=seen
     )
     kind = EventType.of_call(before.state if before else None, call.state)
-    if received and before is None:
+    if received and not call.ended:  # also if something else has named it first
         kind = EventType.CALL_RECEIVED
     if call.ended:
         plan.drafts += _streams_end(registry, call_id, StreamInput.CALL_ENDED, now)

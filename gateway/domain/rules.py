@@ -6,7 +6,7 @@ and acts.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from gateway.domain.calls import CALL_WORDS, Call, CallInput, CallState, Device, Dial, DialState, Direction
 from gateway.domain.calls import advance as advance_call
@@ -230,7 +230,11 @@ def dial_reported(registry: Registry, report: DialReport, now: int) -> Decision:
         known = registry.call(report.call_id)
         if known is None or known.state in {CallState.CREATED, CallState.RINGING, CallState.UNKNOWN}:
             plan.drafts += call_reported(registry, winner, now).drafts
-    plan.drafts.append(_dial(registry, report.tag, state, now, report.call_id, report.node_id))
+    dial = registry.dial(report.tag)
+    if dial is not None and dial.state is not DialState.DIALING:  # decided once; RELAY's word is passed on as it is
+        plan.drafts.append(Draft(EventType.RELAY_OTHER, None, report.call_id or dial.call_id))
+    else:
+        plan.drafts.append(_dial(registry, report.tag, state, now, report.call_id, report.node_id))
     return plan.decision()
 
 
@@ -243,11 +247,12 @@ def dial_moved(registry: Registry, tag: str, state: DialState, now: int) -> Deci
 
 
 def _dial(registry: Registry, tag: str, state: DialState, now: int, call_id: str = "", node_id: str = "") -> Draft:
-    known = registry.dial(tag)
-    created = known.create_time if known else now
-    if known is not None and known.state is not DialState.DIALING:
-        state, call_id, node_id = known.state, known.call_id, known.node_id  # decided once
-    dial = Dial(tag, state, created, now, call_id, node_id)
+    if state is not DialState.ANSWERED:
+        call_id, node_id = "", ""  # of a call that may still answer, or did not
+    known = registry.dial(tag) or Dial(tag, state, now, now)
+    dial = replace(known, state=state, call_id=call_id, node_id=node_id)
+    if dial != known:
+        dial = replace(dial, update_time=now)
     return Draft.of(EventType.of_dial(state), dial)
 
 

@@ -76,7 +76,8 @@ class Registry:
 
     def streams_of(self, call_id: str) -> list[Stream]:
         """The call's streams, oldest first."""
-        return list(self._streams.get(call_id, _NO_STREAMS).values())
+        streams = self._streams.get(call_id, _NO_STREAMS).values()
+        return sorted(streams, key=lambda stream: (stream.create_time, stream.control_id))
 
     def stream_named(self, call_id: str, name: str) -> Stream | None:
         """The call's active stream of that name, or else the one that ended last."""

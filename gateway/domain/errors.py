@@ -17,11 +17,13 @@
     │   └── WatchLimit            too many watches
     ├── OutOfRange
     │   ├── CursorCompacted       the history up to the oldest cursor is gone
+    │   ├── CursorAhead           the cursor lies beyond the newest event
     │   └── EpochChanged          the cursor is of another journal
     ├── Unavailable               nothing was done: try again after `retry_after` seconds
     │   ├── RelayDisconnected     no session; nothing was sent
     │   ├── RelayFailed           RELAY answered with a 5xx code
     │   ├── JournalUnavailable    events can't be made durable now
+    │   ├── WatchExpired          the watch has reached its max_age
     │   └── Draining              this process is leaving
     ├── OutcomeUnknown            sent, but the answer was lost: ask again with the same control id
     └── DeadlineExceeded          the caller's time ran out; `sent` says whether RELAY may have the command
@@ -38,6 +40,7 @@ __all__ = [
     "CallEnded",
     "CallNotFound",
     "CallstreamError",
+    "CursorAhead",
     "CursorCompacted",
     "DeadlineExceeded",
     "DialFailed",
@@ -58,6 +61,7 @@ __all__ = [
     "StreamNotFound",
     "Unavailable",
     "Violation",
+    "WatchExpired",
     "WatchLimit",
 ]
 
@@ -246,6 +250,22 @@ class CursorCompacted(OutOfRange):
         return {"oldest_sequence": str(self.oldest)}
 
 
+class CursorAhead(OutOfRange):
+    """The cursor lies beyond the newest event: the journal lost its end (a power failure), or the cursor is made up."""
+
+    reason = "CURSOR_AHEAD"
+
+    def __init__(self, after: int, head: int) -> None:
+        self.after = after
+        self.head = head
+        super().__init__(f"the cursor is at sequence {after}, the newest event is {head}: watch again with a snapshot")
+
+    @property
+    def details(self) -> Mapping[str, str]:
+        """The newest sequence."""
+        return {"head_sequence": str(self.head)}
+
+
 class EpochChanged(OutOfRange):
     """The cursor is of another journal (its data directory was replaced, or keeps nothing)."""
 
@@ -297,6 +317,12 @@ class JournalUnavailable(Unavailable):
     """Events can't be made durable now (disk full, read-only), so no command is accepted."""
 
     reason = "JOURNAL_UNAVAILABLE"
+
+
+class WatchExpired(Unavailable):
+    """The watch has reached its max_age; open it again at its cursor."""
+
+    reason = "MAX_AGE"
 
 
 class Draining(Unavailable):

@@ -257,11 +257,15 @@ def _dial(registry: Registry, tag: str, state: DialState, now: int, call_id: str
 
 
 def session_lost(registry: Registry, change: SessionChange, now: int) -> Decision:
-    """The former session could not be restored: its streams and dials end, its calls are not known any more."""
+    """The former session could not be restored: its streams and dials end, its calls are not known any more.
+
+    The streams are to be stopped as well: RELAY may still have them, and nobody would hear how they end.
+    """
     plan = _Plan([Draft.of(EventType.SESSION_GAP, change)])
     for stream in registry.active_streams():
         ended = advance_stream(stream, StreamInput.SESSION_LOST, now).stream
         plan.drafts.append(Draft.of(EventType.of_stream(stream.state, ended.state), ended))
+        plan.stops.append(stream.key)
     for call in registry.active_calls():
         lost = advance_call(call, CallInput.SESSION_LOST, now)
         if lost is not call:

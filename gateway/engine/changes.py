@@ -3,7 +3,11 @@
 import asyncio
 from collections.abc import Iterable
 
+from gateway.domain.errors import Draining
+
 __all__ = ["Changes"]
+
+_LEAVING = "this process is shutting down; wait again at another one"
 
 
 class Changes:
@@ -11,9 +15,16 @@ class Changes:
 
     def __init__(self) -> None:
         self._waiters: dict[str, set[asyncio.Future[None]]] = {}
+        self._closed = False
 
     async def wait(self, key: str) -> None:
-        """Returns after the next durable event about `key`."""
+        """Returns after the next durable event about `key`.
+
+        Raises:
+            Draining: The process is leaving; another one will know.
+        """
+        if self._closed:
+            raise Draining(_LEAVING)
         future = asyncio.get_running_loop().create_future()
         self._waiters.setdefault(key, set()).add(future)
         try:
@@ -32,6 +43,10 @@ class Changes:
                 if not future.done():
                     future.set_result(None)
 
-    def wake_all(self) -> None:
-        """Wakes everybody, to look at what is now (the process drains)."""
-        self.wake(list(self._waiters))
+    def close(self) -> None:
+        """Sends everybody away: they are to wait at another process."""
+        self._closed = True
+        for futures in self._waiters.values():
+            for future in futures:
+                if not future.done():
+                    future.set_exception(Draining(_LEAVING))

@@ -5,7 +5,7 @@ ones. Nobody outside is told before the commit: acknowledgements, watches and wa
 """
 
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -149,7 +149,3 @@ class Recorder:
     async def wait_for_change(self, subject: Subject) -> None:
         """Returns after the next durable event about a subject."""
         await self.changes.wait(key_of(subject))
-
-    def wake(self, subjects: Iterable[Subject]) -> None:
-        """Wakes who waits for one of these subjects, without an event."""
-        self.changes.wake(key_of(subject) for subject in subjects)

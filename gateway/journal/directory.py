@@ -31,17 +31,18 @@ class DirectoryLock:
             DataDirInUse: Another process (or another journal of this one) has it.
             OpenFailed: The lock file can't be made.
         """
-        with contextlib.ExitStack() as undo:
-            try:
-                descriptor = os.open(directory / LOCK_NAME, os.O_RDWR | os.O_CREAT, 0o600)
-                undo.callback(os.close, descriptor)
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                holder = os.pread(descriptor, 32, 0).strip()
-                raise DataDirInUse(directory, int(holder) if holder.isdigit() else None) from error
-            except OSError as error:
+        try:
+            descriptor = os.open(directory / LOCK_NAME, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise OpenFailed(directory, f"data directory {directory} can't be written: {error.strerror}") from error
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            holder = os.pread(descriptor, 32, 0).strip()
+            os.close(descriptor)
+            if not isinstance(error, BlockingIOError):
                 raise OpenFailed(directory, f"data directory {directory} can't be locked: {error.strerror}") from error
-            undo.pop_all()
+            raise DataDirInUse(directory, int(holder) if holder.isdigit() else None) from error
         # A full disk must not keep the lock from being taken: the process id is only for people.
         with contextlib.suppress(OSError):
             os.ftruncate(descriptor, 0)

@@ -58,8 +58,8 @@ def check(connection: sqlite3.Connection, *, thorough_below_bytes: int) -> None:
 def mark_open(connection: sqlite3.Connection, *, loses_commits_with_power: bool) -> None:
     """Note that the journal is in use, and begin a new epoch if commits that were announced may be gone.
 
-    With `synchronous=NORMAL` a loss of power can take the last commits. Their sequences will be given to other events, so
-    a cursor of before must not pass as a cursor of now. When the process died but the machine did not restart, the
+    With `synchronous=NORMAL` a loss of power can take the last commits. Their sequences will be given to other events,
+    so a cursor of before must not pass as a cursor of now. When the process died but the machine did not restart, the
     kernel still had everything.
     """
     boot = _boot_id() if loses_commits_with_power else ""

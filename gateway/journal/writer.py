@@ -58,7 +58,7 @@ class Listener(Protocol):
         ...
 
     def on_compaction_ended(self, request: int) -> None:
-        """Nothing more is past retention, or the disk refuses to delete now: the answer to `compact` up to `request`."""
+        """Nothing more is past retention, or the disk refuses now: the answer to `compact` up to `request`."""
         ...
 
     def on_ended(self) -> None:
@@ -96,11 +96,12 @@ class Writer:
         self._stopping = False
         self._compacting = False
         self._compact_requests = 0
-        self._next_compaction = time.monotonic()
+        past = 0.0 if state.oldest <= state.head else options.compaction_interval
+        self._next_compaction = time.monotonic() + past
         self._thread = threading.Thread(target=self._run, name="journal-writer", daemon=True)
 
     def start(self) -> None:
-        """Start the thread; the first thing it does is to look for what is past retention."""
+        """Start the thread; the first thing it does is to look for what went past retention since the last process."""
         self._thread.start()
 
     def append(self, item: Append) -> None:
@@ -116,7 +117,7 @@ class Writer:
             self._queue.append(item)
 
     def compact(self) -> int:
-        """Look for what is past retention now; `on_compaction_ended` answers with the number returned, or a later one."""
+        """Look for what is past retention now; `on_compaction_ended` answers with this number, or a later one."""
         with self._wake:
             self._compact_requests += 1
             self._next_compaction = time.monotonic()

@@ -144,7 +144,9 @@ def stream_happened(
     if stream is None:
         return Decision()
     moved = advance_stream(stream, happened, now, reason=reason, error=error)
-    stops = (key,) if moved.stop else ()
+    call = registry.call(stream.call_id)
+    over = call is not None and call.ended
+    stops = (key,) if moved.stop and not over else ()
     if not moved.changed:
         return Decision(stops=stops)
     kind = EventType.of_stream(stream.state, moved.stream.state)

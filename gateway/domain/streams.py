@@ -349,7 +349,7 @@ def _error_for(why: EndReason, ended: Stream) -> StreamError:
     if why is EndReason.REJECTED:
         return StreamError("RELAY_REJECTED", "RELAY refused the start", ErrorOrigin.RELAY, retryable=False)
     if why is EndReason.START_TIMEOUT:
-        answer = "RELAY accepted the start" if ended.accepted else "RELAY's answer to the start was lost"
+        answer = "RELAY accepted the start" if ended.accepted else "RELAY did not answer the start"
         message = f"{answer}, and `streaming` was not reported in time; is the endpoint reachable?"
         return StreamError("START_TIMEOUT", message, ErrorOrigin.GATEWAY, retryable=True)
     if why is EndReason.SESSION_LOST:

@@ -365,8 +365,9 @@ def _after_the_end(stream: Stream, happened: StreamInput, now: int) -> Advance:
     if happened is StreamInput.FINISHED and stream.end_reason_inferred:
         return Advance(replace(stream, end_reason_inferred=False, update_time=now), changed=True, stop=False)
     # A stream that was given up (FAILED, or ended by inference) and shows life would stream for nobody: it is stopped.
-    # One that RELAY refused is not: what shows life under its control id was started by somebody else.
-    alive = happened in {StreamInput.STREAMING, StreamInput.ACCEPTED}
-    given_up = stream.state is StreamState.FAILED or stream.end_reason_inferred
+    # One that RELAY refused or never got is not: what shows life under its control id was started by somebody else. And
+    # the answer to the start is no sign of life once RELAY has reported `finished`.
+    given_up = stream.end_reason_inferred or (stream.state is StreamState.FAILED and stream.accepted)
+    alive = happened is StreamInput.STREAMING or (happened is StreamInput.ACCEPTED and stream.end_reason_inferred)
     ours = stream.end_reason not in {EndReason.REJECTED, EndReason.CALL_ENDED}
     return Advance(stream, changed=False, stop=alive and given_up and ours)

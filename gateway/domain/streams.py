@@ -3,10 +3,13 @@
 RELAY itself reports two states only, `streaming` and `finished`. Around them the gateway knows what was asked and what
 was answered::
 
-    STARTING ──streaming──▶ STREAMING ──stop sent──▶ STOPPING ──finished──▶ FINISHED
-       │  ╲                     │                       ▲
-       │   ╲─answer lost─▶ UNKNOWN ──start timeout──────┤        any of them ──call ended───▶ FINISHED
-       └──────start timeout─────┴───────────────────────┘        any of them ──session lost─▶ FAILED
+    STARTING ──streaming──▶ STREAMING ──stop sent──▶ STOPPING ──finished──▶ FINISHED | FAILED (as its reason says)
+     │    ▲                     ▲                       ▲
+     │    └──accepted── UNKNOWN ┘ streaming             │        STREAMING ────finished─────▶ FINISHED
+     ├──answer lost───────▲  └──stop, start timeout─────┤        any of them ──call ended───▶ FINISHED (unless STOPPING)
+     └──stop, start timeout─────────────────────────────┘        any of them ──session lost─▶ FAILED
+
+    STARTING, UNKNOWN ──refused, never sent, finished without having streamed──▶ FAILED
 
 The table `NEXT` holds the next state for every active state and input: a pair that is missing is a defect, and a test
 looks for it. `None` says that the stream ends; its end reason then says whether as FINISHED or as FAILED. Neither is

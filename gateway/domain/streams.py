@@ -3,13 +3,12 @@
 RELAY itself reports two states only, `streaming` and `finished`. Around them the gateway knows what was asked and what
 was answered::
 
-    STARTING ──streaming──▶ STREAMING ──stop sent──▶ STOPPING ──finished──▶ FINISHED | FAILED (as its reason says)
-     │    ▲                     ▲                       ▲
-     │    └──accepted── UNKNOWN ┘ streaming             │        STREAMING ────finished─────▶ FINISHED
-     ├──answer lost───────▲  └──stop, start timeout─────┤        any of them ──call ended───▶ FINISHED (unless STOPPING)
-     └──stop, start timeout─────────────────────────────┘        any of them ──session lost─▶ FAILED
-
-    STARTING, UNKNOWN ──refused, never sent, finished without having streamed──▶ FAILED
+    STARTING   ──streaming──▶ STREAMING    ──answer lost──▶ UNKNOWN        ──stop, start timeout──▶ STOPPING
+    UNKNOWN    ──streaming──▶ STREAMING    ──accepted─────▶ STARTING       ──stop, start timeout──▶ STOPPING
+    STREAMING  ──finished───▶ FINISHED                                     ──stop─────────────────▶ STOPPING
+    STOPPING   ──finished───▶ FINISHED or FAILED, as its reason says       ──stop refused─────────▶ back
+    STARTING and UNKNOWN   ──refused, never sent, finished without having streamed──▶ FAILED
+    all four   ──call ended─▶ FINISHED (STOPPING: as its reason says)      ──session lost─────────▶ FAILED
 
 The table `NEXT` holds the next state for every active state and input: a pair that is missing is a defect, and a test
 looks for it. `None` says that the stream ends; its end reason then says whether as FINISHED or as FAILED. Neither is

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 
+import msgspec
 import structlog
 
 from gateway.domain.calls import Device, Direction
@@ -27,6 +28,9 @@ from gateway.relay.payloads import CallReceivePayload, CallStatePayload, DialPay
 from gateway.relay.session import SessionDown, SessionUp
 
 __all__ = ["Ingest"]
+
+MAX_PARAMS = 1 << 20
+"""Bytes of RELAY's params that an event keeps, all or nothing: gRPC clients take messages of 4 MiB."""
 
 _log = structlog.get_logger(__name__)
 
@@ -73,7 +77,8 @@ class Ingest:
                 continue
             decision = self._decide(event)
             decisions.append(decision)
-            origin = Origin(event.event_id, event.event_type, round((event.timestamp or 0) * SECOND), event.raw_params)
+            params = event.raw_params if len(event.raw_params) <= MAX_PARAMS else b""
+            origin = Origin(event.event_id, event.event_type, round((event.timestamp or 0) * SECOND), params)
             records += recorder.stamp(decision.drafts, origin)
         # Duplicates are acknowledged as well, when all that came before them is durable: so may be what they repeat.
         recorder.append(records, lambda: self._context.session.acknowledge(events))
@@ -143,17 +148,15 @@ def _device(told: object) -> Device | None:
     return Device(str(told.get("type", "")), json.dumps(params if isinstance(params, dict) else {}))
 
 
+class _Ids(msgspec.Struct):
+    call_id: str = ""
+    control_id: str = ""
+
+
 def _other(event: RelayEvent) -> Draft:
     """An event that the gateway makes nothing of goes to whoever watches its call, as it is."""
     try:
-        params = json.loads(event.raw_params)
-    except ValueError:
-        params = {}
-    told = params if isinstance(params, dict) else {}
-    call_id, control_id = told.get("call_id"), told.get("control_id")
-    return Draft(
-        EventType.RELAY_OTHER,
-        None,
-        call_id if isinstance(call_id, str) else "",
-        control_id if isinstance(control_id, str) else "",
-    )
+        ids = msgspec.json.decode(event.raw_params, type=_Ids)
+    except (msgspec.MsgspecError, ValueError):
+        ids = _Ids()
+    return Draft(EventType.RELAY_OTHER, None, ids.call_id, ids.control_id)

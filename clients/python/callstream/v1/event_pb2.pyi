@@ -168,7 +168,9 @@ class Event(_message.Message):
     control_id: _builtins.str
     """The stream it is about; empty for events of calls and of the session."""
     relay_params_json: _builtins.str
-    """RELAY's inner params, exactly as sent (JSON); empty for what the gateway found out by itself."""
+    """RELAY's inner params, exactly as sent (JSON); empty for what the gateway found out by itself, and if they are larger
+    than 1 MiB.
+    """
     @_builtins.property
     def relay_time(self) -> _timestamp_pb2.Timestamp:
         """RELAY's time of the event; unset if RELAY gave none."""

@@ -1,0 +1,85 @@
+"""All services of the contract on one gRPC server."""
+
+from typing import Final
+
+import grpc.aio
+from grpc_health.v1 import health, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from callstream.v1 import call_service_pb2, gateway_service_pb2, stream_service_pb2
+from gateway.engine.engine import Engine
+from gateway.service.calls import Calls
+from gateway.service.health import Health
+from gateway.service.history import History
+from gateway.service.info import Identity, Info
+from gateway.service.rpc import service_handlers
+from gateway.service.streams import Streams
+from gateway.service.watch import Watches
+
+__all__ = ["SERVICES", "Services"]
+
+_STREAM: Final = stream_service_pb2.DESCRIPTOR.services_by_name["StreamService"]
+_CALL: Final = call_service_pb2.DESCRIPTOR.services_by_name["CallService"]
+_GATEWAY: Final = gateway_service_pb2.DESCRIPTOR.services_by_name["GatewayService"]
+
+SERVICES: Final = (_STREAM.full_name, _CALL.full_name, _GATEWAY.full_name)
+"""The full names of the contract's services."""
+
+
+class Services:
+    """The handlers of an engine, ready to be served."""
+
+    def __init__(self, engine: Engine, identity: Identity, max_watches: int) -> None:
+        self._engine = engine
+        self._watches = Watches(engine, identity.replica, max_watches)
+        self._history = History(engine)
+        self._info = Info(engine, self._watches, identity)
+        self.health = Health(engine, SERVICES)
+
+    def register(self, server: grpc.aio.Server) -> None:
+        """Adds the contract's services, health and reflection to a server."""
+        streams, calls, info = Streams(self._engine), Calls(self._engine), self._info
+        epoch = self._engine.journal.epoch
+        server.add_generic_rpc_handlers(
+            (
+                service_handlers(
+                    _STREAM,
+                    {
+                        "StartStream": streams.start_stream,
+                        "StopStream": streams.stop_stream,
+                        "StopCallStreams": streams.stop_call_streams,
+                        "GetStream": streams.get_stream,
+                        "ListStreams": streams.list_streams,
+                        "WaitStream": streams.wait_stream,
+                        "WatchEvents": self._watches.watch,
+                        "ListEvents": self._history.list_events,
+                    },
+                    epoch,
+                ),
+                service_handlers(
+                    _CALL,
+                    {
+                        "Dial": calls.dial,
+                        "AnswerCall": calls.answer_call,
+                        "EndCall": calls.end_call,
+                        "PassCall": calls.pass_call,
+                        "GetCall": calls.get_call,
+                        "ListCalls": calls.list_calls,
+                    },
+                    epoch,
+                ),
+                service_handlers(
+                    _GATEWAY,
+                    {"GetGatewayInfo": info.get_gateway_info, "UpdateContexts": info.update_contexts},
+                    epoch,
+                ),
+            )
+        )
+        health_pb2_grpc.add_HealthServicer_to_server(self.health.servicer, server)
+        reflection.enable_server_reflection((*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
+
+    async def drain(self) -> None:
+        """Not ready any more; watches and long polls are sent elsewhere."""
+        await self.health.drain()
+        self._watches.drain()
+        self._history.drain()

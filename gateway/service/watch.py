@@ -1,0 +1,222 @@
+"""WatchEvents: a reader of the journal that nobody pushes to.
+
+A watch holds a position and nothing that grows. It wakes once per commit, takes everything between its position and the
+head (bounded) as one message of events that were encoded when they were journalled, and tells its position in every
+message. One loop sends everything, so a bookmark cannot overtake an event.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+
+from callstream.v1 import event_pb2, stream_service_pb2
+from gateway.domain.calls import Call
+from gateway.domain.errors import Draining, WatchExpired, WatchLimit
+from gateway.domain.events import EventType
+from gateway.domain.registry import Registry
+from gateway.domain.streams import Stream
+from gateway.engine.engine import Engine
+from gateway.journal.base import Journal
+from gateway.journal.record import Filter, Record
+from gateway.service.encode import call_message, duration, frame_event, stream_message, watch_events_response
+from gateway.service.positions import cursor_at, position_of
+from gateway.service.rpc import Call as Rpc
+from gateway.service.validation.queries import Until, WatchQuery
+from gateway.service.validation import watch_events
+
+__all__ = ["Watches"]
+
+_SNAPSHOT_PART = 500
+_STREAM_ENDS = frozenset({EventType.STREAM_FINISHED, EventType.STREAM_FAILED})
+_RETRY_AFTER = 1.0
+
+
+class Watches:
+    """Serves WatchEvents, and knows all watches that are open."""
+
+    def __init__(self, engine: Engine, replica: str, limit: int) -> None:
+        self._engine = engine
+        self._replica = replica
+        self._limit = limit
+        self._open: set[_Watch] = set()
+        self._draining = False
+
+    @property
+    def count(self) -> int:
+        """How many are open."""
+        return len(self._open)
+
+    @property
+    def limit(self) -> int:
+        """How many may be."""
+        return self._limit
+
+    def drain(self) -> None:
+        """Closes all watches: each says so, and ends with UNAVAILABLE at a cursor to resume from."""
+        self._draining = True
+        for watch in self._open:
+            watch.drain()
+
+    async def watch(self, request: stream_service_pb2.WatchEventsRequest, _rpc: Rpc) -> AsyncIterator[bytes]:
+        """Handles WatchEvents."""
+        query = watch_events(request)
+        if self._draining:
+            raise Draining("this process is shutting down; watch at another one", _RETRY_AFTER)
+        if len(self._open) >= self._limit:
+            raise WatchLimit(self._limit, f"{self._limit} watches are open, as many as are allowed")
+        watch = _Watch(self._engine, query, self._replica)
+        self._open.add(watch)
+        try:
+            async for message in watch.messages():
+                yield message
+        finally:
+            self._open.discard(watch)
+
+
+class _Watch:
+    def __init__(self, engine: Engine, query: WatchQuery, replica: str) -> None:
+        self._engine = engine
+        self._journal: Journal = engine.journal
+        self._query = query
+        self._replica = replica
+        self._filter: Filter | None = None if query.filter.accepts_all else query.filter
+        self._position = 0
+        self._end_seen = False
+        self._draining = False
+        self._waiting: asyncio.Timeout | None = None
+
+    def drain(self) -> None:
+        """Ends the watch at its next turn, which comes now."""
+        self._draining = True
+        if self._waiting is not None and not self._waiting.expired():
+            self._waiting.reschedule(asyncio.get_running_loop().time())
+
+    async def messages(self) -> AsyncIterator[bytes]:
+        """All messages, encoded, from `opened` to the end.
+
+        Raises:
+            CursorCompacted: Reading fell behind compaction.
+            Draining, WatchExpired: After `closing`.
+        """
+        loop = asyncio.get_running_loop()
+        expiry = None if self._query.max_age is None else loop.time() + self._query.max_age
+        registry = self._engine.registry
+        if self._query.include_snapshot:
+            # The registry runs a moment ahead of what is durable: the snapshot is of what it knows now, and is shown
+            # once that is durable.
+            self._position = max(registry.sequence, self._journal.last_sequence)
+            snapshot = list(self._snapshot(registry))
+            await self._journal.committed(self._position)
+        else:
+            self._position = await position_of(self._journal, self._query.start)
+            snapshot = []
+        yield self._opened()
+        for part in snapshot:
+            yield part
+        bookmark_due = loop.time() + self._query.bookmark_interval
+        while not self._complete(registry):
+            batch = await self._journal.read(self._position, self._filter)
+            self._position = batch.position
+            if batch.records:
+                self._notice_end(batch.records)
+                framed = [frame_event(record.payload) for record in batch.records]
+                yield watch_events_response(self._cursor(), framed)
+                bookmark_due = loop.time() + self._query.bookmark_interval
+            elif loop.time() >= bookmark_due:
+                yield self._bookmark()
+                bookmark_due = loop.time() + self._query.bookmark_interval
+            if self._draining or (expiry is not None and loop.time() >= expiry):
+                yield self._closing()
+                if self._draining:
+                    raise Draining("this process is shutting down; resume the watch at its cursor", _RETRY_AFTER)
+                raise WatchExpired("max_age was reached; resume the watch at its cursor", 0.0)
+            if self._position >= self._journal.head and not self._complete(registry):
+                await self._wait(bookmark_due if expiry is None else min(bookmark_due, expiry))
+
+    async def _wait(self, until: float) -> None:
+        """Returns when there is something beyond the position, at `until` (loop time), or when drained."""
+        try:
+            async with asyncio.timeout_at(until) as self._waiting:
+                await self._journal.wait_beyond(self._position)
+        except TimeoutError:
+            return
+        finally:
+            self._waiting = None
+
+    def _notice_end(self, records: tuple[Record, ...]) -> None:
+        query = self._query
+        if query.until is Until.STREAM_ENDED:
+            self._end_seen |= any(record.type in _STREAM_ENDS for record in records)
+        elif query.until is Until.CALL_ENDED:
+            self._end_seen |= any(record.type == EventType.CALL_ENDED for record in records)
+
+    def _complete(self, registry: Registry) -> bool:
+        """Whether the end that the watch is for lies behind its position."""
+        if self._query.until is Until.FOREVER:
+            return False
+        subject = self._subject(registry)
+        if subject is None:
+            return self._end_seen  # it ended so long ago that it was forgotten
+        ended = not subject.active if isinstance(subject, Stream) else subject.ended
+        return ended and registry.sequence_of(subject) <= self._position
+
+    def _subject(self, registry: Registry) -> Stream | Call | None:
+        (call_id,) = self._query.filter.call_ids
+        if self._query.until is Until.CALL_ENDED:
+            return registry.call(call_id)
+        (control_id,) = self._query.filter.control_ids
+        return registry.stream(call_id, control_id)
+
+    def _cursor(self) -> str:
+        return cursor_at(self._journal, self._position)
+
+    def _message(self, **kind: object) -> bytes:
+        response = stream_service_pb2.WatchEventsResponse(cursor=self._cursor(), **kind)  # type: ignore[arg-type]
+        return response.SerializeToString()
+
+    def _opened(self) -> bytes:
+        return self._message(
+            opened=stream_service_pb2.WatchOpened(
+                epoch=self._journal.epoch,
+                oldest_cursor=cursor_at(self._journal, self._journal.oldest - 1),
+                head_cursor=cursor_at(self._journal, self._journal.head),
+                replica=self._replica,
+                bookmark_interval=duration(round(self._query.bookmark_interval * 1_000_000)),
+            )
+        )
+
+    def _bookmark(self) -> bytes:
+        return self._message(bookmark=stream_service_pb2.WatchBookmark())
+
+    def _closing(self) -> bytes:
+        drained = stream_service_pb2.WATCH_CLOSE_REASON_DRAINING
+        reason = drained if self._draining else stream_service_pb2.WATCH_CLOSE_REASON_MAX_AGE
+        wait = _RETRY_AFTER if self._draining else 0.0
+        retry_after = duration(round(wait * 1_000_000))
+        return self._message(closing=stream_service_pb2.WatchClosing(reason=reason, retry_after=retry_after))
+
+    def _snapshot(self, registry: Registry) -> Iterator[bytes]:
+        match = self._query.filter
+        streams = [stream for stream in registry.active_streams() if _shows_stream(match, stream)]
+        calls = [] if match.control_ids else [call for call in registry.active_calls() if _shows_call(match, call)]
+        parts = max(1, -(-max(len(streams), len(calls)) // _SNAPSHOT_PART))
+        for part in range(parts):
+            window = slice(part * _SNAPSHOT_PART, (part + 1) * _SNAPSHOT_PART)
+            yield self._message(
+                snapshot=stream_service_pb2.WatchSnapshot(
+                    streams=[stream_message(stream) for stream in streams[window]],
+                    calls=[call_message(call) for call in calls[window]],
+                    last=part == parts - 1,
+                )
+            )
+
+
+def _shows_stream(match: Filter, stream: Stream) -> bool:
+    return (
+        (not match.call_ids or stream.call_id in match.call_ids)
+        and (not match.control_ids or stream.control_id in match.control_ids)
+        and all(stream.labels.get(name) == value for name, value in match.labels.items())
+    )
+
+
+def _shows_call(match: Filter, call: Call) -> bool:
+    return not match.call_ids or call.call_id in match.call_ids

@@ -1,7 +1,7 @@
-"""The RELAY session's resume state: what a restarted gateway needs to take its session, and with it its calls, back.
+"""What a restarted gateway needs to take its RELAY session back, and with it its calls.
 
-RELAY gives a session its `protocol` and, in `signalwire.authorization.state` events, an `authorization_state`; a connect
-that brings both resumes the session. They are of no use without the project's credentials, which are never written.
+RELAY gives a session its `protocol` and, in `signalwire.authorization.state` events, an `authorization_state`; to bring
+both in the next connect resumes the session. They are of no use without the project's credentials, which are never written.
 """
 
 import contextlib
@@ -99,7 +99,7 @@ class SessionStore(Generic[S]):
         temporary.unlink(missing_ok=True)
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
         try:
-            with open(descriptor, "wb") as file:
+            with os.fdopen(descriptor, "wb") as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())

@@ -243,7 +243,7 @@ class SqliteJournal:
         """Move the oldest sequence (called by the writer, on the loop)."""
         self._state = state
         self._tail.compact(state.oldest)
-        _log.info("journal_compacted", oldest=state.oldest, head=state.head)
+        _log.debug("journal_compacted", oldest=state.oldest, head=state.head)
 
     def on_compaction_ended(self, request: int) -> None:
         """Tell those who asked for the compaction (called by the writer, on the loop)."""

@@ -295,7 +295,7 @@ def advance(
         moved = replace(moved, state=following, end_reason=EndReason.UNSPECIFIED, error=doubt)
     if moved == stream:
         return Advance(stream, changed=False, stop=False)
-    stop = happened is StreamInput.START_TIMEOUT
+    stop = happened is StreamInput.START_TIMEOUT and following is not stream.state
     return Advance(replace(moved, update_time=now), changed=True, stop=stop)
 
 

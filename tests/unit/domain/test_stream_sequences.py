@@ -63,6 +63,7 @@ steps: Final = st.lists(
 @given(steps)
 @example([Step(StreamInput.STOP), Step(StreamInput.STOP_MISSED), Step(StreamInput.ACCEPTED)])
 @example([Step(StreamInput.STREAMING), Step(StreamInput.STOP), Step(StreamInput.REJECTED)])
+@example([Step(StreamInput.STREAMING), Step(StreamInput.START_TIMEOUT, node_id="node-1")])
 def test_the_promises_hold_after_every_step(steps: list[Step]) -> None:
     """Whatever happens, a stream moves along its states, ends at most once, and its fields tell a consistent story."""
     stream, now, ends, reported = stream_in(StreamState.STARTING), CREATED, 0, False

@@ -13,6 +13,7 @@ from gateway.journal.errors import OpenFailed
 from gateway.journal.integrity import Damaged, check, is_damage, mark_open
 from gateway.journal.options import Synchronous
 from gateway.journal.schema import migrate, refuse_foreign
+from gateway.journal.writes import State, load_state
 
 __all__ = ["MEMORY", "Database", "open_database"]
 
@@ -42,7 +43,7 @@ class Database:
         self._damaged = False
         self._turn: contextlib.AbstractContextManager[object] = contextlib.nullcontext() if path else threading.Lock()
 
-    def prepare(self, synchronous: Synchronous) -> None:
+    def prepare(self, synchronous: Synchronous) -> State:
         """Make it a journal of this version, checked, and marked as open until `close_cleanly`.
 
         Raises:
@@ -60,6 +61,7 @@ class Database:
             migrate(connection)
             check(connection, thorough_below_bytes=_CHECK_ALWAYS_BYTES)
             mark_open(connection, loses_commits_with_power=synchronous == "NORMAL")
+            return load_state(connection)
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
@@ -129,7 +131,7 @@ class Database:
         self.close()
 
 
-def open_database(path: Path | None, synchronous: Synchronous) -> Database:
+def open_database(path: Path | None, synchronous: Synchronous) -> tuple[Database, State]:
     """Open the journal's database, made or migrated as needed. A damaged one is moved aside and a new one begun.
 
     Args:
@@ -152,20 +154,20 @@ def open_database(path: Path | None, synchronous: Synchronous) -> Database:
         raise OpenFailed(path or Path(MEMORY), f"journal {path} can't be opened: {error}") from error
 
 
-def _open_sound(path: Path | None, synchronous: Synchronous) -> Database:
+def _open_sound(path: Path | None, synchronous: Synchronous) -> tuple[Database, State]:
     if path is not None:
         make_private_file(path)
     database = Database(path)
     with contextlib.ExitStack() as undo:
         undo.callback(database.close)
         try:
-            database.prepare(synchronous)
+            state = database.prepare(synchronous)
         except sqlite3.DatabaseError as error:
             if is_damage(error):
                 raise Damaged(str(error)) from error
             raise
         undo.pop_all()
-    return database
+    return database, state
 
 
 def _connect(path: Path | None) -> sqlite3.Connection:

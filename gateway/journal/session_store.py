@@ -1,7 +1,8 @@
 """What a restarted gateway needs to take its RELAY session back, and with it its calls.
 
 RELAY gives a session its `protocol` and, in `signalwire.authorization.state` events, an `authorization_state`; to bring
-both in the next connect resumes the session. They are of no use without the project's credentials, which are never written.
+both in the next connect resumes the session. They are of no use without the project's credentials, which are never
+written.
 """
 
 import contextlib

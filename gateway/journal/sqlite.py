@@ -42,14 +42,13 @@ class SqliteJournal:
     def __init__(
         self,
         database: Database,
+        state: writes.State,
         options: JournalOptions,
         *,
         lock: DirectoryLock | None,
         loop: asyncio.AbstractEventLoop,
         now_us: Callable[[], int],
     ) -> None:
-        with database.reading() as connection:
-            state = writes.load_state(connection)
         self._database = database
         self._options = options
         self._lock = lock
@@ -325,8 +324,8 @@ def open_journal(
             lock = DirectoryLock.acquire(directory)
             undo.callback(lock.release)
             path = directory / JOURNAL_NAME
-        database = open_database(path, options.synchronous)
+        database, state = open_database(path, options.synchronous)
         undo.callback(database.close)
-        journal = SqliteJournal(database, options, lock=lock, loop=loop, now_us=now_us)
+        journal = SqliteJournal(database, state, options, lock=lock, loop=loop, now_us=now_us)
         undo.pop_all()
         return journal

@@ -14,9 +14,12 @@ Open = Callable[..., SqliteJournal]
 
 WRITER = """
 import asyncio, sys
+import structlog
 from gateway.journal.options import JournalOptions
 from gateway.journal.sqlite import open_journal
 from tests.support.journal_records import NOW_US, record
+
+structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
 
 async def main():
     options = JournalOptions(synchronous=sys.argv[2], retention_bytes=int(sys.argv[3]))
@@ -45,15 +48,18 @@ async def test_what_was_announced_survives_kill_9(
         with subprocess.Popen(  # noqa: S603, ASYNC220 - this interpreter; the test has nothing else to do
             [sys.executable, "-c", WRITER, str(tmp_path / "data"), synchronous, str(retention_bytes)],
             stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
             cwd=Path(__file__).parents[3],
         ) as process:
             assert process.stdout is not None
-            for _ in range(150 + 37 * round_number):
-                announced = int(process.stdout.readline())
-            process.kill()
+            try:
+                for _ in range(150 + 37 * round_number):
+                    announced = int(process.stdout.readline())
+            finally:
+                process.kill()
             rest = process.stdout.read().split(b"\n")[:-1]
             announced = int(rest[-1]) if rest else announced
-        journal = open_one(retention_bytes=retention_bytes)
+        journal = open_one()
         epochs.add(journal.epoch)
         assert journal.head >= announced
         position = journal.oldest - 1

@@ -1,5 +1,7 @@
 """Opening the file: private, sound or set aside, and never someone else's."""
 
+# ruff: noqa: ASYNC240 - small files on a local disk, and nothing else waits for the loop
+
 import asyncio
 import shutil
 import sqlite3
@@ -62,9 +64,8 @@ async def test_everything_is_for_the_owner_only(open_one: Open, file: Path) -> N
     [
         (lambda path: path.write_bytes(b"no database at all" * 100), "not a database"),
         (lambda path: _overwrite(path, 0, bytes(100)), "not a database"),
-        (lambda path: _overwrite(path, 4096 * 5, b"\xff" * 4096 * 3), "."),
-        (lambda path: _overwrite(path, 0, path.read_bytes()[: 4096 * 9]) or shutil.copy(path, path), "."),
-        (lambda path: path.write_bytes(path.read_bytes()[: 4096 * 9]), "."),
+        (lambda path: _overwrite(path, 4096 * 5, b"\xff" * 4096 * 3), ""),
+        (lambda path: path.write_bytes(path.read_bytes()[: 4096 * 9]), ""),
         (lambda path: _sql(path, "DELETE FROM events WHERE sequence = 50"), "1 events are missing among 1…200"),
         (lambda path: _sql(path, "DELETE FROM events WHERE sequence < 50"), "events 50…200 are there, 1…0 should be"),
         (lambda path: _sql(path, "DELETE FROM state"), "the state is missing"),
@@ -75,14 +76,7 @@ async def test_a_damaged_journal_is_set_aside_and_a_new_one_begun(
 ) -> None:
     """The damaged copy is kept as it was, the new journal is empty and of a new epoch, and the log is loud about it."""
     epoch = await _written(open_one)
-    before = file.read_bytes()
-    try:
-        damage(file)
-    except shutil.SameFileError:
-        pass
-    damaged = file.read_bytes()
-    if damaged == before:
-        return
+    damage(file)
     with structlog.testing.capture_logs() as logs:
         journal = open_one()
     assert journal.epoch != epoch
@@ -92,7 +86,7 @@ async def test_a_damaged_journal_is_set_aside_and_a_new_one_begun(
     (entry,) = [entry for entry in logs if entry["event"] == "journal_damaged"]
     assert entry["log_level"] == "error"
     assert entry["kept_as"] == str(aside)
-    assert found == "." or found in entry["found"]
+    assert found in entry["found"]
     journal.append([record(1)])
     await journal.committed(1)
     await journal.close()
@@ -102,15 +96,14 @@ async def test_a_damaged_journal_is_set_aside_and_a_new_one_begun(
 async def test_damage_met_while_running_is_looked_for_at_the_next_open(
     open_one: Open, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A read that meets a broken page fails alone; the close does not call the journal clean, so the next open checks."""
+    """A read that meets a broken page fails alone; the close does not call the journal clean: the next open checks."""
     monkeypatch.setattr("gateway.journal.database._CHECK_ALWAYS_BYTES", 0)
-    epoch = await _written(open_one)
+    epoch = await _written(open_one, 5000)
     _overwrite(file, 4096 * 8, b"\xff" * 4096 * 12)
     journal = open_one(tail_records=0)
     assert journal.epoch == epoch, "a journal that was closed in order is not read in full when it is large"
-    with pytest.raises(JournalUnavailable, match="can't be read: .*malformed"):
-        for position in range(0, 200, 10):
-            await journal.read(position, max_records=10)
+    with pytest.raises(JournalUnavailable, match=r"can't be read: .*malformed"):
+        await journal.read(0, max_records=5000)
     await journal.close()
     assert open_one().epoch != epoch
 
@@ -177,7 +170,7 @@ async def test_another_programs_database_is_refused_and_untouched(open_one: Open
 async def test_what_cannot_be_opened_is_told(open_one: Open, file: Path) -> None:
     """A directory in the file's place, or a lock that someone holds, is neither damage nor ours to move."""
     file.mkdir(parents=True)
-    with pytest.raises(OpenFailed, match="can't be opened: .*Is a directory"):
+    with pytest.raises(OpenFailed, match=r"can't be opened: .*Is a directory"):
         open_one()
     file.rmdir()
     await _written(open_one)
@@ -214,7 +207,7 @@ async def test_an_epoch_ends_where_announced_commits_may_be_gone(
     epoch = await _written(open_one, synchronous=synchronous)
     if unclean:
         boot = "first" if synchronous == "NORMAL" else ""
-        _sql(file, f"UPDATE state SET clean = 0, boot = '{boot}'")
+        _sql(file, f"UPDATE state SET clean = 0, boot = '{boot}'")  # noqa: S608 - the test's own words
     if restarted:
         (tmp_path / "boot").unlink()
     journal = open_one(synchronous=synchronous)

@@ -1,6 +1,7 @@
 """The journal against a list: whatever is done in whatever order, both say the same."""
 
 import asyncio
+import functools
 import tempfile
 from collections.abc import Coroutine
 from pathlib import Path
@@ -85,7 +86,7 @@ class JournalMachine(RuleBasedStateMachine):
                     given.append(made)
                     if key:
                         self.latest[key] = made
-                self.journal.append(given, lambda last=len(self.everything): told.append(last))  # type: ignore[misc]
+                self.journal.append(given, functools.partial(told.append, len(self.everything)))
             await self._commit()
 
         before = len(self.everything)

@@ -75,5 +75,5 @@ def test_a_newer_journal_is_refused_with_both_versions(connection: sqlite3.Conne
 def test_another_programs_database_is_refused(connection: sqlite3.Connection, statement: str) -> None:
     """Any sign of someone else's content is enough."""
     connection.execute(statement)
-    with pytest.raises(ForeignDatabase, match="journal.db is a database of another program"):
+    with pytest.raises(ForeignDatabase, match=r"journal\.db is a database of another program"):
         refuse_foreign(connection, PATH)

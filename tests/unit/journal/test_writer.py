@@ -53,7 +53,7 @@ async def test_a_full_disk_announces_nothing_and_loses_nothing(
         beyond = asyncio.create_task(journal.wait_beyond(2))
         with pytest.raises(JournalUnavailable, match=r"full \(SQLITE_FULL\)"):
             await journal.committed(3)
-        assert journal.failure is not None
+        assert journal.failure
         assert journal.stats().failure == journal.failure
         journal.append([record(5)], lambda: told.append("small"))
         with pytest.raises(JournalUnavailable, match="SQLITE_FULL"):

@@ -1,0 +1,114 @@
+"""Moves bytes between RELAY's WebSocket and the session: batches in, batches out, nothing understood."""
+
+import asyncio
+from collections.abc import Sequence
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
+
+from gateway.relay import wire
+from gateway.relay.endpoint import Endpoint
+
+__all__ = ["Connection", "ConnectionFailed", "open_connection"]
+
+_MAX_BATCH = 1024
+"""Messages that are taken in one turn, so that watches and calls keep theirs."""
+
+
+class ConnectionFailed(Exception):
+    """There is no connection, or no more; the message says why, and holds nothing secret."""
+
+
+class Connection:
+    """An open WebSocket. One task reads; one writes."""
+
+    def __init__(self, websocket: ClientConnection) -> None:
+        self._websocket = websocket
+        self._arrived: list[bytes] = []
+        self._failure: ConnectionFailed | None = None
+        self._something = asyncio.Event()
+        self._room = asyncio.Event()
+        self._reader = asyncio.create_task(self._read(), name="relay reader")
+
+    async def _read(self) -> None:
+        # recv() gives what has been received already without suspending, so a burst arrives in one turn.
+        try:
+            while True:
+                self._arrived.append(await self._websocket.recv(decode=False))
+                self._something.set()
+                if len(self._arrived) >= _MAX_BATCH:
+                    self._room.clear()
+                    await self._room.wait()
+        except ConnectionClosed as error:
+            self._failure = ConnectionFailed(_why(error))
+            self._something.set()
+
+    async def receive(self) -> list[bytes]:
+        """All messages that have come since the last call, at least one.
+
+        Raises:
+            ConnectionFailed: The connection is closed, and everything that came before has been handed over.
+        """
+        if not self._arrived:
+            self._something.clear()
+            if self._failure is not None:
+                raise self._failure
+            await self._something.wait()
+        arrived, self._arrived = self._arrived, []
+        self._room.set()
+        if not arrived and self._failure is not None:
+            raise self._failure
+        return arrived
+
+    async def send(self, messages: Sequence[bytes]) -> None:
+        """Sends messages in one go; returns when the socket has taken them.
+
+        Raises:
+            ConnectionFailed: The connection is closed.
+        """
+        try:
+            async with self._websocket.send_context():
+                for message in messages:
+                    self._websocket.protocol.send_text(message)
+        except ConnectionClosed as error:
+            raise ConnectionFailed(_why(error)) from error
+
+    async def close(self) -> None:
+        """Closes it, bounded in time."""
+        self._reader.cancel()
+        await asyncio.wait([self._reader])
+        await self._websocket.close()
+
+
+def _why(error: ConnectionClosed) -> str:
+    close = error.rcvd
+    if close is None:
+        return "the connection broke"
+    return f"RELAY closed the connection with {close.code}" + (f": {close.reason}" if close.reason else "")
+
+
+async def open_connection(endpoint: Endpoint, timeout: float) -> Connection:  # noqa: ASYNC109 - of the library below
+    """Connects, and verifies the server if the scheme is wss.
+
+    WebSocket pings are off: `signalwire.ping` is what counts (RELAY section 1). Compression is off: it only costs here.
+
+    Raises:
+        ConnectionFailed: It could not be opened in time, or not at all.
+    """
+    try:
+        websocket = await connect(
+            endpoint.url,
+            ssl=endpoint.ssl_context(),
+            compression=None,
+            open_timeout=timeout,
+            close_timeout=2.0,
+            ping_interval=None,
+            max_size=wire.MAX_FRAME_BYTES,
+            proxy=None,
+            user_agent_header=None,
+        )
+    except TimeoutError as error:
+        raise ConnectionFailed(f"{endpoint.url} did not answer in {timeout:g} s") from error
+    except (OSError, InvalidHandshake, InvalidURI, EOFError) as error:
+        raise ConnectionFailed(f"{endpoint.url}: {error}") from error
+    return Connection(websocket)

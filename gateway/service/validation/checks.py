@@ -99,7 +99,7 @@ class Checks:
     def choice(self, field: str, number: int, meanings: Mapping[int, _T]) -> _T:
         """What an enum's number means. The first meaning stands in for a wrong one."""
         if number not in meanings:
-            self.wrong(field, f"{number} is no value of it: use {_listed(meanings)}")
+            self.wrong(field, f"{number} is no known value: use {_listed(meanings)}")
             return next(iter(meanings.values()))
         return meanings[number]
 
@@ -110,7 +110,7 @@ class Checks:
             if number in meanings:
                 chosen.add(meanings[number])
             else:
-                self.wrong(f"{field}[{index}]", f"{number} is no value to filter by: use {_listed(meanings)}")
+                self.wrong(f"{field}[{index}]", f"{number} is no known value: use {_listed(meanings)}")
         return frozenset(chosen)
 
     def labels(self, field: str, labels: Mapping[str, str]) -> dict[str, str]:
@@ -126,7 +126,8 @@ class Checks:
                 self.wrong(path, f"has too long a key: use at most {_MAX_LABEL_KEY_BYTES} bytes")
             elif _CONTROL.search(key):
                 self.wrong(path, "must have no control characters in its key")
-            self.text(path, value, _MAX_LABEL_VALUE_BYTES)
+            else:
+                self.text(path, value, _MAX_LABEL_VALUE_BYTES)
         return dict(labels)
 
     def length(self, field: str, value: Duration, lowest_s: int, highest_s: int | None = None) -> int:

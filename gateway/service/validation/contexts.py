@@ -23,9 +23,10 @@ def update_contexts(request: gateway_service_pb2.UpdateContextsRequest) -> Conte
     checks = Checks()
 
     def check(field: str, name: str) -> None:
-        checks.text(field, name, _MAX_NAME_BYTES, required=True)
         if _SPACE.search(name):
             checks.wrong(field, "must have no white space")
+        else:
+            checks.text(field, name, _MAX_NAME_BYTES, required=True)
 
     add = checks.texts("add", request.add, _MAX_CONTEXTS, check)
     remove = checks.texts("remove", request.remove, _MAX_CONTEXTS, check)

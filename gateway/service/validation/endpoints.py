@@ -21,6 +21,8 @@ _MAX_PORT: Final = 65_535
 
 def endpoint_problem(url: str) -> str | None:
     """What is wrong with the WebSocket endpoint of a stream, None if nothing is."""
+    if not url:
+        return "is required"
     if _NOT_VISIBLE.search(url):
         return "must have no white space, control or non-ASCII characters: percent-encode them"
     if not url.startswith("wss://"):
@@ -34,7 +36,9 @@ def endpoint_problem(url: str) -> str | None:
 
 
 def webhook_problem(url: str) -> str | None:
-    """What is wrong with the URL of status webhooks, None if nothing is."""
+    """What is wrong with the URL of status webhooks, None if nothing is; it may be left out."""
+    if not url:
+        return None
     if _NOT_VISIBLE.search(url):
         return "must have no white space, control or non-ASCII characters: percent-encode them"
     if not url.startswith(("https://", "http://")):

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -49,11 +49,11 @@ def start_stream(request: stream_service_pb2.StartStreamRequest) -> StartStream:
         call_id=checks.required_text("call_id", request.call_id),
         node_id=checks.text("node_id", request.node_id),
         control_id=checks.visible("control_id", request.control_id) or str(uuid.uuid4()),
-        url=_endpoint(checks, request.url),
+        url=_url(checks, "url", request.url, endpoint_problem),
         name=checks.text("name", request.name),
         codec=checks.text("codec", request.codec, _MAX_CODEC_BYTES),
         track=checks.choice("track", request.track, _TRACKS),
-        status_url=_webhook(checks, request.status_url),
+        status_url=_url(checks, "status_url", request.status_url, webhook_problem),
         status_url_method=_method(checks, request),
         authorization_bearer_token=checks.visible(
             "authorization_bearer_token", request.authorization_bearer_token, _MAX_TOKEN_BYTES
@@ -70,15 +70,11 @@ def start_stream(request: stream_service_pb2.StartStreamRequest) -> StartStream:
     return replace(order, digest=_digest(order))
 
 
-def _endpoint(checks: Checks, url: str) -> str:
-    if checks.text("url", url, _MAX_URL_BYTES, required=True) and (problem := endpoint_problem(url)):
-        checks.wrong("url", problem)
-    return url
-
-
-def _webhook(checks: Checks, url: str) -> str:
-    if checks.text("status_url", url, _MAX_URL_BYTES) and (problem := webhook_problem(url)):
-        checks.wrong("status_url", problem)
+def _url(checks: Checks, field: str, url: str, problem_of: Callable[[str], str | None]) -> str:
+    if len(url.encode()) > _MAX_URL_BYTES:
+        checks.wrong(field, f"is too long: use at most {_MAX_URL_BYTES} bytes")
+    elif problem := problem_of(url):
+        checks.wrong(field, problem)
     return url
 
 

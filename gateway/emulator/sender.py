@@ -78,7 +78,7 @@ class Sender:
                 compression=None, proxy=None, open_timeout=self._timeout, close_timeout=self._timeout,
                 ping_interval=None, max_queue=4, user_agent_header="callstream-emulator",
             )  # fmt: skip
-        except (OSError, InvalidHandshake, InvalidURI, ConnectionClosed, TimeoutError) as error:
+        except (OSError, UnicodeError, InvalidHandshake, InvalidURI, ConnectionClosed, TimeoutError) as error:
             self.problem = f"{type(error).__name__}: {error}"
             return "unreachable"
         async with socket:

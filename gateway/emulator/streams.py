@@ -72,6 +72,8 @@ class Streams:
             raise Refused(self._options.duplicate_stream_code, f"control_id {control_id} is in use on this call")
         custom = params.optional_object("custom_parameters")
         bearer = params.optional_text("authorization_bearer_token")
+        if not bearer.isascii() or (bearer and not bearer.isprintable()):
+            raise Refused("400", "authorization_bearer_token must be printable ASCII: it becomes an HTTP header")
         sender = Sender(
             Target(url, str(uuid.uuid4()), call.project, call.call_id, custom, bearer), audio, _TRACKS[track],
             self._source, frame_interval=self._options.frame_interval, timeout=self._options.endpoint_timeout,

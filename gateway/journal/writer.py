@@ -18,7 +18,7 @@ from gateway.journal.record import Record
 
 __all__ = ["Append", "Forget", "Listener", "Writer"]
 
-_COMPACT_EVENTS: Final = 1024
+_COMPACT_EVENTS: Final = 512
 _RETRY_FIRST_S: Final = 0.05
 _RETRY_LONGEST_S: Final = 5.0
 

@@ -65,7 +65,7 @@ async def test_a_full_disk_announces_nothing_and_loses_nothing(
         assert not beyond.done()
     await beyond
     await journal.wait_beyond(4)
-    assert journal.failure is None
+    assert journal.stats().failure is None
     assert told == ["large", "small"]
     assert [r.sequence for r in (await journal.read(0)).records] == [1, 2, 3, 4, 5]
     events = [entry["event"] for entry in logs]

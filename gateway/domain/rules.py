@@ -106,6 +106,8 @@ def stream_reported(registry: Registry, report: StreamReport, now: int, *, hangi
     if call is None:
         call = Call(report.call_id, CallState.UNKNOWN, now, now, report.node_id, report.segment_id, report.tag)
         plan.drafts.append(Draft.of(EventType.CALL_UNKNOWN, call))
+    else:
+        plan.drafts += call_mentioned(registry, report.call_id, report.node_id, now).drafts
     happened = {"streaming": StreamInput.STREAMING, "finished": StreamInput.FINISHED}.get(
         report.state, StreamInput.OTHER
     )
@@ -169,8 +171,12 @@ def call_reported(registry: Registry, report: CallReport, now: int) -> Decision:
 
 
 def call_mentioned(registry: Registry, call_id: str, node_id: str, now: int) -> Decision:
-    """A command names a call that was never reported; nothing is journalled for one that is known."""
-    if registry.call(call_id) is not None:
+    """Something names a call that may not have been reported; nothing is journalled if it tells nothing new.
+
+    Commands need the call's node, so the first one that is told is kept; RELAY's own reports correct it.
+    """
+    known = registry.call(call_id)
+    if known is not None and (known.node_id or not node_id or known.ended):
         return Decision()
     return _call_moved(registry, call_id, CallInput.MENTIONED, now, "", {"node_id": node_id})
 

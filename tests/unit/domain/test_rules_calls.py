@@ -12,12 +12,14 @@ from gateway.domain.rules import (
     CallReport,
     Decision,
     DialReport,
+    StreamReport,
     call_gone,
     call_mentioned,
     call_reported,
     dial_moved,
     dial_reported,
     session_lost,
+    stream_reported,
 )
 from tests.support.domain_values import CREATED, NOW, apply, call_in, registry_with
 
@@ -111,6 +113,28 @@ def test_a_command_makes_its_call_known() -> None:
     assert event.type.name == "CALL_UNKNOWN"
     assert event.subject == Call("call-1", CallState.UNKNOWN, NOW, NOW, "node-1")
     assert call_mentioned(registry, "call-1", "node-2", NOW) == Decision()
+
+
+@pytest.mark.parametrize("how", ["command", "stream"])
+def test_a_call_without_a_node_learns_it(how: str) -> None:
+    """Commands are addressed with the node: the first one that is named is kept, and it is not asked for again."""
+    registry = registry_with(call_in(CallState.ANSWERED, node_id=""))
+
+    def named(node_id: str) -> list[str]:
+        by_stream = StreamReport("call-1", "stream-1", "streaming", node_id=node_id)
+        decision = (
+            call_mentioned(registry, "call-1", node_id, NOW)
+            if how == "command"
+            else stream_reported(registry, by_stream, NOW)
+        )
+        return [event.type.name for event in apply(registry, decision) if isinstance(event.subject, Call)]
+
+    assert [named(node_id) for node_id in ["", "node-1", "node-2"]] == [[], ["CALL_UPDATED"], []]
+    call = registry.call("call-1")
+    assert call is not None
+    assert (call.node_id, call.state) == ("node-1", CallState.ANSWERED)
+    over = registry_with(call_in(CallState.ENDED, node_id=""))
+    assert call_mentioned(over, "call-1", "node-1", NOW) == Decision()
 
 
 def test_a_call_that_relay_has_not_is_over() -> None:

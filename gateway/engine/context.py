@@ -37,7 +37,6 @@ class RelaySession(Protocol):
         command: Command,
         *,
         send_by: float | None,
-        wait_until: float | None = None,
         on_sent: Callable[[], None] | None = None,
     ) -> Result:
         """Sends a command and returns RELAY's answer."""

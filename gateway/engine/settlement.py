@@ -152,7 +152,7 @@ class Settlement:
         connected = self._context.session.state is SessionState.CONNECTED
         if key in self._owed and key not in self._sending and connected:
             self._sending.add(key)
-            self._context.spawn(self._stop(key), f"settle {key[1]}")
+            _ = self._context.spawn(self._stop(key), f"settle {key[1]}")
 
     async def _stop(self, key: StreamKey) -> None:
         stream = self._context.registry.stream(*key)

@@ -104,7 +104,7 @@ async def open_connection(endpoint: Endpoint, timeout: float) -> Connection:  # 
             close_timeout=2.0,
             ping_interval=None,
             max_size=wire.MAX_FRAME_BYTES,
-            proxy=None,
+            proxy=True if endpoint.scheme == "wss" else None,
             user_agent_header=None,
         )
     except TimeoutError as error:

@@ -42,8 +42,8 @@ _VERSION: Final = {"major": 2, "minor": 0, "revision": 0}
 class Timeouts:
     """How long to wait for RELAY, in seconds.
 
-    A connection on which nothing is heard for `ping_interval` is pinged, and is dead once `ping_failures` pings in a row
-    have gone without any sign of life for `ping_timeout` each.
+    A connection on which nothing is heard for `ping_interval` is pinged, and is dead once `ping_failures` pings in a
+    row have gone without any sign of life for `ping_timeout` each.
     """
 
     connect: float = 15.0

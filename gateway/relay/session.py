@@ -1,0 +1,426 @@
+"""The RELAY session: decides when to connect, resume, begin anew, back off, give up and leave.
+
+::
+
+    CONNECTING ──▶ CONNECTED ──connection lost──▶ WAITING ──▶ CONNECTING …
+        │  ╲──cannot connect────────────────────────▲
+        └──credentials refused, and never taken──▶ REFUSED          any of them ──close()──▶ CLOSED
+
+A command is handed to the socket only while its caller waits for it: not before there is a session, not after its time,
+and never again after the connection broke. Its outcome is then unknown, and what to do about that is not decided here.
+"""
+
+import asyncio
+import enum
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol as TypingProtocol
+
+import structlog
+
+from gateway.domain.errors import RelayDisconnected
+from gateway.relay import commands
+from gateway.relay.backoff import backoff
+from gateway.relay.commands import Command, Result
+from gateway.relay.connection import Connection, ConnectionFailed, open_connection
+from gateway.relay.conversation import Conversation, Ending, EndingKind, Order
+from gateway.relay.endpoint import Credentials, Endpoint
+from gateway.relay.payloads import RelayEvent
+from gateway.relay.protocol import Connected, Protocol, Timeouts
+from gateway.relay.resume import ResumeState, ResumeStore
+
+__all__ = [
+    "CredentialsRefused",
+    "Session",
+    "SessionDown",
+    "SessionObserver",
+    "SessionOptions",
+    "SessionState",
+    "SessionStatus",
+    "SessionUp",
+]
+
+_log = structlog.get_logger(__name__)
+
+
+class CredentialsRefused(Exception):
+    """RELAY does not take the credentials, and never did: trying again will not help."""
+
+
+class SessionState(enum.Enum):
+    """Where the session is."""
+
+    CONNECTING = enum.auto()
+    CONNECTED = enum.auto()
+    WAITING = enum.auto()
+    REFUSED = enum.auto()
+    CLOSED = enum.auto()
+
+
+@dataclass(frozen=True, slots=True)
+class SessionUp:
+    """There is a session.
+
+    Attributes:
+        restored: It is the former one; RELAY sends again what was not acknowledged.
+        first: It is the first of this process.
+        had_state: A former one was to be resumed.
+        protocol: RELAY's name for it.
+    """
+
+    restored: bool
+    first: bool
+    had_state: bool
+    protocol: str
+
+
+@dataclass(frozen=True, slots=True)
+class SessionDown:
+    """The connection is lost. The reason holds no secret."""
+
+    reason: str
+
+
+class SessionObserver(TypingProtocol):
+    """Who is told: `session_up` before the first event of a connection, `session_down` after the last."""
+
+    async def session_up(self, up: SessionUp) -> None:
+        """There is a session."""
+        ...
+
+    async def session_down(self, down: SessionDown) -> None:
+        """There is none any more."""
+        ...
+
+    async def relay_events(self, events: Sequence[RelayEvent]) -> None:
+        """Events came. Nothing more is read until this returns."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SessionOptions:
+    """How the session behaves over time.
+
+    Attributes:
+        timeouts: How long to wait for RELAY.
+        backoff_initial, backoff_maximum: Seconds between attempts, doubled from the one to the other.
+        steady_after: A connection that held for so many seconds is taken up again at once.
+        refusals_allowed: How many times in a row RELAY may refuse credentials that it has never taken.
+        show_frames: Log every frame, redacted, at debug level.
+    """
+
+    timeouts: Timeouts = field(default_factory=Timeouts)
+    backoff_initial: float = 1.0
+    backoff_maximum: float = 30.0
+    steady_after: float = 5.0
+    refusals_allowed: int = 3
+    show_frames: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SessionStatus:
+    """The session for people and metrics; nothing in it is secret.
+
+    Attributes:
+        state: Where it is.
+        since: When it got there, seconds since the Unix epoch.
+        attempts: Failed attempts since the last success.
+        last_error: Why it was last lost or refused, None if it never was.
+        connects: Sessions that this process had.
+        resumes: How many of them were the former one, taken up.
+        pending_requests: Commands that wait for RELAY.
+    """
+
+    state: SessionState
+    since: float
+    attempts: int
+    last_error: str | None
+    connects: int
+    resumes: int
+    pending_requests: int
+
+
+class Session:
+    """Keeps one session with RELAY for as long as `run` runs."""
+
+    def __init__(
+        self,
+        *,
+        endpoint: Endpoint,
+        credentials: Credentials,
+        contexts: Iterable[str],
+        observer: SessionObserver,
+        store: ResumeStore,
+        agent: str,
+        options: SessionOptions | None = None,
+    ) -> None:
+        self._endpoint = endpoint
+        self._credentials = credentials
+        self._contexts = frozenset(contexts)
+        self._observer = observer
+        self._store = store
+        self._agent = agent
+        self._options = options or SessionOptions()
+        self._owner = f"{credentials.project}@{endpoint.host}"
+        self._resume: ResumeState | None = None
+        self._state = SessionState.CONNECTING
+        self._since = time.time()
+        self._attempts = 0
+        self._refusals = 0
+        self._last_error: str | None = None
+        self._connections = 0
+        self._connects = 0
+        self._resumes = 0
+        self._conversation: Conversation | None = None
+        self._waiters: set[asyncio.Future[None]] = set()
+        self._closing = asyncio.Event()
+
+    @property
+    def state(self) -> SessionState:
+        """Where it is."""
+        return self._state
+
+    @property
+    def contexts(self) -> frozenset[str]:
+        """On which contexts inbound calls are received."""
+        return self._contexts
+
+    def status(self) -> SessionStatus:
+        """How it is."""
+        return SessionStatus(
+            self._state,
+            self._since,
+            self._attempts,
+            self._last_error,
+            self._connects,
+            self._resumes,
+            self._conversation.pending if self._conversation is not None else 0,
+        )
+
+    # Commands.
+
+    async def wait_connected(self, until: float | None) -> None:
+        """Returns once commands can be sent.
+
+        Args:
+            until: Loop time until which to wait; None not to wait at all.
+
+        Raises:
+            RelayDisconnected: There is no session (in time).
+        """
+        loop = asyncio.get_running_loop()
+        while self._state is not SessionState.CONNECTED:
+            if until is None or until <= loop.time() or self._state in {SessionState.CLOSED, SessionState.REFUSED}:
+                raise RelayDisconnected(f"there is no RELAY session now: {self._last_error or 'it is being opened'}")
+            waiter = loop.create_future()
+            self._waiters.add(waiter)
+            try:
+                async with asyncio.timeout_at(until):
+                    await waiter
+            except TimeoutError:
+                continue
+            finally:
+                self._waiters.discard(waiter)
+
+    async def execute(
+        self, command: Command, *, send_by: float | None, on_sent: Callable[[], None] | None = None
+    ) -> Result:
+        """Sends a command and returns RELAY's answer.
+
+        Cancelling it before it is sent sends nothing; afterwards the answer is passed over.
+
+        Args:
+            command: What to send.
+            send_by: Loop time until which it may be handed to the socket, None for ever. How long the answer takes is
+                not bounded by it, but by `Timeouts.request`.
+            on_sent: Called at the moment it is handed over.
+
+        Raises:
+            RelayRejected: RELAY refused.
+            RelayFailed: RELAY answered with a 5xx code.
+            RelayDisconnected: There is no session; nothing was sent.
+            DeadlineExceeded: It could not be sent in time; nothing was sent.
+            OutcomeUnknown: It was sent, and no answer came or will come.
+        """
+        conversation = self._conversation
+        if conversation is None or self._state is not SessionState.CONNECTED:
+            raise RelayDisconnected(f"there is no RELAY session now: {self._last_error or 'it is being opened'}")
+        order = Order(command, send_by, on_sent)
+        timer = None if send_by is None else asyncio.get_running_loop().call_at(send_by, order.expire)
+        conversation.submit(order)
+        try:
+            return await order.future
+        except asyncio.CancelledError:
+            conversation.forget(order)
+            raise
+        finally:
+            if timer is not None:
+                timer.cancel()
+
+    def acknowledge(self, events: Sequence[RelayEvent]) -> None:
+        """Tells RELAY that these events are safe. Those of a former connection are passed over: they come again."""
+        if self._conversation is not None:
+            self._conversation.acknowledge(events)
+
+    async def update_contexts(self, *, add: Iterable[str], remove: Iterable[str], deadline: float | None) -> None:
+        """Receives inbound calls on other contexts from now on, also after reconnecting.
+
+        Raises:
+            RelayRejected, RelayFailed, RelayDisconnected, DeadlineExceeded, OutcomeUnknown: As for `execute`.
+        """
+        added, removed = frozenset(add), frozenset(remove)
+        if added:
+            await self.execute(commands.receive(added), send_by=deadline)
+            self._contexts |= added
+        if removed:
+            await self.execute(commands.unreceive(removed), send_by=deadline)
+            self._contexts -= removed
+
+    # Life.
+
+    async def run(self) -> None:
+        """Keeps the session until `close`.
+
+        Raises:
+            CredentialsRefused: RELAY does not take the credentials, and never did.
+        """
+        self._resume = self._load()
+        delays = self._delays()
+        while not self._closing.is_set():
+            self._enter(SessionState.CONNECTING)
+            began = asyncio.get_running_loop().time()
+            ending, was_up = await self._attempt()
+            if ending.kind is EndingKind.CLOSED:
+                break
+            self._note(ending)
+            held = was_up and asyncio.get_running_loop().time() - began >= self._options.steady_after
+            if held:
+                delays = self._delays()
+            elif ending.kind is not EndingKind.STALE:
+                await self._pause(next(delays))
+        self._enter(SessionState.CLOSED)
+
+    async def close(self) -> None:
+        """Leaves. RELAY keeps the session for a while, so the next process can resume it."""
+        self._closing.set()
+        if self._conversation is not None:
+            self._conversation.leave()
+
+    def _delays(self) -> Iterator[float]:
+        return backoff(self._options.backoff_initial, self._options.backoff_maximum)
+
+    def _enter(self, state: SessionState) -> None:
+        if state is not self._state:
+            self._state, self._since = state, time.time()
+        if state in {SessionState.CONNECTED, SessionState.CLOSED, SessionState.REFUSED}:
+            for waiter in self._waiters:
+                if not waiter.done():
+                    waiter.set_result(None)
+
+    async def _pause(self, seconds: float) -> None:
+        self._enter(SessionState.WAITING)
+        try:
+            async with asyncio.timeout(seconds):
+                await self._closing.wait()
+        except TimeoutError:
+            return
+
+    async def _attempt(self) -> tuple[Ending, bool]:
+        """Connects and talks until it is over; says why, and whether there was a session."""
+        try:
+            connection = await open_connection(self._endpoint, self._options.timeouts.connect)
+        except ConnectionFailed as error:
+            return Ending(EndingKind.LOST, str(error)), False
+        return await self._talk(connection)
+
+    async def _talk(self, connection: Connection) -> tuple[Ending, bool]:
+        loop = asyncio.get_running_loop()
+        self._connections += 1
+        connects = self._connects
+        protocol = Protocol(self._options.timeouts, self._connections)
+        protocol.open(
+            loop.time(),
+            authentication=self._credentials.authentication,
+            contexts=self._contexts,
+            agent=self._agent,
+            resume=self._resume,
+        )
+        conversation = Conversation(connection, protocol, self, show_frames=self._options.show_frames)
+        self._conversation = conversation
+        if self._closing.is_set():
+            conversation.leave()
+        try:
+            ending = await conversation.run()
+        finally:
+            self._conversation = None
+            self._enter(SessionState.WAITING)
+        was_up = self._connects > connects
+        if was_up:
+            await self._observer.session_down(SessionDown(ending.reason))
+        return ending, was_up
+
+    def _note(self, ending: Ending) -> None:
+        """Remembers why a connection ended, and what that means for the next one."""
+        self._attempts += 1
+        self._last_error = self._scrubbed(ending.reason)
+        _log.warning("relay_connection_over", reason=self._last_error, attempt=self._attempts)
+        if ending.kind in {EndingKind.RESTART, EndingKind.STALE}:
+            self._save(None)
+        if ending.kind is EndingKind.CREDENTIALS and not self._connects:
+            self._refusals += 1
+            if self._refusals >= self._options.refusals_allowed:
+                self._enter(SessionState.REFUSED)
+                raise CredentialsRefused(
+                    f"RELAY refuses the credentials of project {self._credentials.project!r} "
+                    f"({self._last_error}); check SIGNALWIRE_PROJECT_ID and SIGNALWIRE_API_TOKEN"
+                )
+
+    def _scrubbed(self, reason: str) -> str:
+        for secret in self._credentials.secrets:
+            reason = reason.replace(secret, "***")
+        return reason
+
+    # What the conversation tells.
+
+    async def connected(self, connected: Connected) -> None:
+        """See Listener."""
+        had_state = self._resume is not None
+        kept = self._resume.authorization_state if self._resume is not None and connected.restored else ""
+        up = SessionUp(connected.restored, not self._connects, had_state, connected.protocol)
+        self._connects += 1
+        self._resumes += connected.restored
+        self._attempts = 0
+        self._refusals = 0
+        if connected.protocol:
+            self._save(ResumeState(self._owner, connected.protocol, kept))
+        _log.info("relay_connected", restored=connected.restored, host=self._endpoint.host)
+        self._enter(SessionState.CONNECTED)
+        await self._observer.session_up(up)
+
+    def authorization_changed(self, authorization_state: str) -> None:
+        """See Listener."""
+        if self._resume is not None:
+            self._save(ResumeState(self._owner, self._resume.protocol, authorization_state))
+
+    async def relay_events(self, events: Sequence[RelayEvent]) -> None:
+        """See Listener."""
+        await self._observer.relay_events(events)
+
+    # What outlives the process.
+
+    def _load(self) -> ResumeState | None:
+        try:
+            state = self._store.load()
+        except OSError as error:
+            _log.warning("session_state_unreadable", reason=str(error))
+            return None
+        return state if state is not None and state.owner == self._owner else None
+
+    def _save(self, state: ResumeState | None) -> None:
+        self._resume = state
+        try:
+            self._store.save(state)
+        except OSError as error:
+            # This process goes on as it is; only the next one would begin anew.
+            _log.warning("session_state_not_saved", reason=str(error))

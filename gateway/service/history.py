@@ -68,7 +68,7 @@ class History:
         return found, position
 
     async def _more(self, position: int, until: float) -> bool:
-        """Waits for something beyond a position; False if nothing came until then (loop time), or the process drains."""
+        """Waits for something beyond a position; False if nothing came until `until` (loop time), or while draining."""
         if self._draining:
             return False
         scope = asyncio.timeout_at(until)

@@ -8,7 +8,7 @@ message. One loop sends everything, so a bookmark cannot overtake an event.
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 
-from callstream.v1 import event_pb2, stream_service_pb2
+from callstream.v1 import stream_service_pb2
 from gateway.domain.calls import Call
 from gateway.domain.errors import Draining, WatchExpired, WatchLimit
 from gateway.domain.events import EventType
@@ -20,8 +20,8 @@ from gateway.journal.record import Filter, Record
 from gateway.service.encode import call_message, duration, frame_event, stream_message, watch_events_response
 from gateway.service.positions import cursor_at, position_of
 from gateway.service.rpc import Call as Rpc
-from gateway.service.validation.queries import Until, WatchQuery
 from gateway.service.validation import watch_events
+from gateway.service.validation.queries import Until, WatchQuery
 
 __all__ = ["Watches"]
 

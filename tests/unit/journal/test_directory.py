@@ -70,7 +70,7 @@ def test_one_process_cannot_hold_it_twice(tmp_path: Path) -> None:
 def test_a_file_system_without_locks_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a lock two gateways would write one journal."""
 
-    def flock(descriptor: int, operation: int) -> None:
+    def flock(*_: int) -> None:
         raise OSError(95, "Operation not supported")
 
     monkeypatch.setattr("fcntl.flock", flock)

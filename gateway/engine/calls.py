@@ -1,6 +1,7 @@
 """Commands about calls: answering, ending, passing and dialling."""
 
 import asyncio
+from dataclasses import replace
 
 from gateway.domain.calls import Call, CallState, Dial, DialState
 from gateway.domain.errors import (
@@ -75,7 +76,7 @@ class Calls:
     def _known(self, call_id: str, node_id: str) -> Call:
         call = self._context.registry.call(call_id)
         if call is not None:
-            return call
+            return replace(call, node_id=call.node_id or node_id)
         if not node_id:
             raise CallNotFound(
                 call_id, f"no call {call_id!r} is known; give node_id for a call that came in on another session"

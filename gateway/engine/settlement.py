@@ -69,7 +69,7 @@ class Settlement:
         """Sets the timer that a stream's state calls for; after a restart, with what is left of it."""
         options, now = self._context.options, self._context.now()
         match stream.state:
-            case StreamState.STARTING | StreamState.UNKNOWN:
+            case StreamState.STARTING | StreamState.UNKNOWN if stream.request_digest:  # else it is somebody else's
                 left = options.start_timeout - (now - stream.create_time) / SECOND
                 self._context.timers.after(left, lambda: self._start_timeout(stream))
             case StreamState.STREAMING if stream.max_duration:

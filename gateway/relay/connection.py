@@ -34,7 +34,8 @@ class Connection:
         # recv() gives what has been received already without suspending, so a burst arrives in one turn.
         try:
             while True:
-                self._arrived.append(await self._websocket.recv(decode=False))
+                message = await self._websocket.recv(decode=False)
+                self._arrived.append(message)  # looked up only now: `receive` puts a new list in its place
                 self._something.set()
                 if len(self._arrived) >= _MAX_BATCH:
                     self._room.clear()

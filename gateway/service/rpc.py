@@ -68,7 +68,7 @@ def service_handlers(
     )
 
 
-def _handler(method: MethodDescriptor, handler: Any, epoch: str) -> grpc.RpcMethodHandler[bytes, bytes]:
+def _handler(method: MethodDescriptor, handler: Any, epoch: str) -> "grpc.RpcMethodHandler[bytes, bytes]":
     request_class = GetMessageClass(method.input_type)
 
     async def unary(data: bytes, context: RpcContext) -> bytes:

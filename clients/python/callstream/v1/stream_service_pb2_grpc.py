@@ -155,8 +155,8 @@ class StreamServiceServicer:
 
         It ends with OK when its `until` is reached. It ends with UNAVAILABLE after `closing`: open it again at the cursor.
 
-        Errors: INVALID_ARGUMENT; OUT_OF_RANGE/CURSOR_COMPACTED, EPOCH_CHANGED (watch again with a snapshot);
-        RESOURCE_EXHAUSTED/WATCH_LIMIT; UNAVAILABLE/DRAINING.
+        Errors: INVALID_ARGUMENT; OUT_OF_RANGE/CURSOR_COMPACTED, EPOCH_CHANGED, CURSOR_AHEAD (watch again with a snapshot);
+        RESOURCE_EXHAUSTED/WATCH_LIMIT; UNAVAILABLE/DRAINING, MAX_AGE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

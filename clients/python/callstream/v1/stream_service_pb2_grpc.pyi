@@ -82,8 +82,8 @@ class StreamServiceStub:
 
     It ends with OK when its `until` is reached. It ends with UNAVAILABLE after `closing`: open it again at the cursor.
 
-    Errors: INVALID_ARGUMENT; OUT_OF_RANGE/CURSOR_COMPACTED, EPOCH_CHANGED (watch again with a snapshot);
-    RESOURCE_EXHAUSTED/WATCH_LIMIT; UNAVAILABLE/DRAINING.
+    Errors: INVALID_ARGUMENT; OUT_OF_RANGE/CURSOR_COMPACTED, EPOCH_CHANGED, CURSOR_AHEAD (watch again with a snapshot);
+    RESOURCE_EXHAUSTED/WATCH_LIMIT; UNAVAILABLE/DRAINING, MAX_AGE.
     """
     ListEvents: _grpc.UnaryUnaryMultiCallable[_stream_service_pb2.ListEventsRequest, _stream_service_pb2.ListEventsResponse]
     """ListEvents returns the same history in pages, for clients that can't stream. With `wait` it is a long poll.
@@ -145,8 +145,8 @@ class StreamServiceAsyncStub(StreamServiceStub):
 
     It ends with OK when its `until` is reached. It ends with UNAVAILABLE after `closing`: open it again at the cursor.
 
-    Errors: INVALID_ARGUMENT; OUT_OF_RANGE/CURSOR_COMPACTED, EPOCH_CHANGED (watch again with a snapshot);
-    RESOURCE_EXHAUSTED/WATCH_LIMIT; UNAVAILABLE/DRAINING.
+    Errors: INVALID_ARGUMENT; OUT_OF_RANGE/CURSOR_COMPACTED, EPOCH_CHANGED, CURSOR_AHEAD (watch again with a snapshot);
+    RESOURCE_EXHAUSTED/WATCH_LIMIT; UNAVAILABLE/DRAINING, MAX_AGE.
     """
     ListEvents: _aio.UnaryUnaryMultiCallable[_stream_service_pb2.ListEventsRequest, _stream_service_pb2.ListEventsResponse]  # type: ignore[assignment]
     """ListEvents returns the same history in pages, for clients that can't stream. With `wait` it is a long poll.
@@ -247,8 +247,8 @@ class StreamServiceServicer(metaclass=_abc_1.ABCMeta):
 
         It ends with OK when its `until` is reached. It ends with UNAVAILABLE after `closing`: open it again at the cursor.
 
-        Errors: INVALID_ARGUMENT; OUT_OF_RANGE/CURSOR_COMPACTED, EPOCH_CHANGED (watch again with a snapshot);
-        RESOURCE_EXHAUSTED/WATCH_LIMIT; UNAVAILABLE/DRAINING.
+        Errors: INVALID_ARGUMENT; OUT_OF_RANGE/CURSOR_COMPACTED, EPOCH_CHANGED, CURSOR_AHEAD (watch again with a snapshot);
+        RESOURCE_EXHAUSTED/WATCH_LIMIT; UNAVAILABLE/DRAINING, MAX_AGE.
         """
 
     @_abc_1.abstractmethod

@@ -37,7 +37,7 @@ class UnknownFault(LookupError):
     """There is no fault of that name."""
 
 
-_MAX_BODY = 1024 * 1024
+_MAX_BODY = 256 * 1024
 _ERRORS: tuple[tuple[type[Exception], int], ...] = (
     (Wrong, 400),
     (UnknownCall, 404),
@@ -147,6 +147,8 @@ class Control:
 
     async def _place(self, request: web.Request) -> Any:
         body = await read(request, PlaceCall)
+        if body.timeout is not None and body.timeout < 0:
+            raise Wrong("timeout: seconds, at least 0")
         call = await self._exchange.place_call(
             context=body.context, from_number=body.from_number, to_number=body.to_number, tag=body.tag,
             project=body.project, timeout=body.timeout,

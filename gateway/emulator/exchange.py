@@ -101,7 +101,12 @@ class Exchange:
     # What a test or an operator does.
 
     def refuse_connections(self, status: int | None = 503) -> None:
-        """Answer new sockets with an HTTP status instead of upgrading them, until called with None."""
+        """Answer new sockets with an HTTP status instead of upgrading them, until called with None.
+
+        ValueError unless it is a status of 400 to 599.
+        """
+        if status is not None and status < HTTPStatus.BAD_REQUEST:
+            raise ValueError(f"{status} is no HTTP error status")
         self.refusing = None if status is None else HTTPStatus(status)
 
     async def place_call(

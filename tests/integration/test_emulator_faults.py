@@ -6,7 +6,18 @@ from typing import Any
 import pytest
 
 from gateway.emulator.actions import (
-    CloseSocket, Delay, Drop, Duplicate, HalfOpen, Hold, Omit, Patch, Reorder, Reply, ReplyError, SendRaw,
+    CloseSocket,
+    Delay,
+    Drop,
+    Duplicate,
+    HalfOpen,
+    Hold,
+    Omit,
+    Patch,
+    Reorder,
+    Reply,
+    ReplyError,
+    SendRaw,
 )  # fmt: skip
 from gateway.emulator.faults import Fault
 from gateway.emulator.frames import CLIENT_TO_SERVER, SERVER_TO_CLIENT
@@ -225,7 +236,7 @@ class TestSockets:
         """Any text can be sent before or after a frame."""
         async with running_emulator() as emulator, connected(emulator) as client:
             for when in ("before", "after"):
-                action = SendRaw(f"<{when}>", when=when)  # type: ignore[arg-type] # both words are right
+                action = SendRaw(f"<{when}>", when=when)
                 emulator.faults.add(Fault(action, event_type=CUSTOM, direction=SERVER_TO_CLIENT))
             await emulator.send_event(CUSTOM, {"n": 0})
             await client.raw_text("<after>")

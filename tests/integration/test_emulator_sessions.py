@@ -268,10 +268,9 @@ class TestContexts:
 
     async def test_calls_come_by_themselves(self) -> None:
         """With call_every the emulator places calls, once someone receives them."""
-        async with running_emulator(call_every=0.01, call_context="auto") as emulator:
-            async with connected(emulator, contexts=["auto"]) as client:
-                call = await client.event("calling.call.receive")
-                assert call["context"] == "auto"
+        options = {"call_every": 0.01, "call_context": "auto"}
+        async with running_emulator(**options) as emulator, connected(emulator, contexts=["auto"]) as client:
+            assert (await client.event("calling.call.receive"))["context"] == "auto"
 
 
 class TestLiveness:

@@ -227,19 +227,17 @@ class TestLife:
     @pytest.mark.parametrize(("choice", "expected"), [("silence", []), ("finished", [("c", "finished")])])
     async def test_an_endpoint_that_refuses(self, choice: str, expected: list[tuple[str, str]]) -> None:
         """A wrong bearer token means silence by default, finished by option; streaming never."""
-        async with AudioSink(SinkOptions(bearer_token="right")) as sink:
-            async with call_up(on_unreachable=choice) as (emulator, client, ids, call):
-                await client.ok(
-                    "calling.stream", **ids, control_id="c", url=sink.url, authorization_bearer_token="wrong"
-                )
-                stream = emulator.streams[call.call_id, "c"]
-                await stream.done.wait()
-                assert sink.refused == 1
-                assert "401" in stream.problem
-                await client.ask("signalwire.ping", {})
-                assert states(client) == expected
-                # In silence the control id stays taken until the stream is stopped.
-                assert await client.code("calling.stream.stop", **ids, control_id="c") == ("404" if expected else "200")
+        right = SinkOptions(bearer_token="right")
+        async with AudioSink(right) as sink, call_up(on_unreachable=choice) as (emulator, client, ids, call):
+            await client.ok("calling.stream", **ids, control_id="c", url=sink.url, authorization_bearer_token="wrong")
+            stream = emulator.streams[call.call_id, "c"]
+            await stream.done.wait()
+            assert sink.refused == 1
+            assert "401" in stream.problem
+            await client.ask("signalwire.ping", {})
+            assert states(client) == expected
+            # In silence the control id stays taken until the stream is stopped.
+            assert await client.code("calling.stream.stop", **ids, control_id="c") == ("404" if expected else "200")
 
     async def test_an_untrusted_certificate_is_refused(self, certificates: Certificates) -> None:
         """Without the CA a wss:// endpoint can't be reached."""

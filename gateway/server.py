@@ -19,7 +19,7 @@ from gateway.journal.errors import OpenFailed
 from gateway.journal.session_store import MemorySessionStore, SessionStore
 from gateway.journal.sqlite import open_journal
 from gateway.relay.resume import ResumeState, ResumeStore
-from gateway.relay.session import CredentialsRefused, Session, SessionObserver
+from gateway.relay.session import CredentialsRefused, Session, SessionObserver, SessionOptions
 from gateway.service.codec import ContractCodec
 from gateway.service.info import Identity
 from gateway.service.services import Services
@@ -88,6 +88,7 @@ def _engine(settings: Settings, storage: _Storage) -> Engine:
             observer=observer,
             store=storage.session,
             agent=f"callstream/{__version__}",
+            options=SessionOptions(show_frames=settings.log_level == "debug"),
         )
 
     return Engine(storage.journal, ContractCodec(), connect, settings.engine_options())

@@ -100,7 +100,7 @@ class _Client:
         async for response in watch:
             if response.HasField("opened"):
                 call = await self._world.emulator.place_call(
-                    context="default", from_number="+15551230001", to_number="+15551230002"
+                    context="default", from_number="+15551230001", to_number="+15551230002", timeout=_TIMEOUT
                 )
                 self._timeline.say("emulator", f"{call.device['params']['from_number']} calls")
             for event in response.events.events:

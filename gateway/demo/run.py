@@ -1,7 +1,7 @@
 """`callstream demo`: what the product page of RELAY's call.stream shows, done through the gateway and checked.
 
-A call comes in; a gRPC client answers it, streams its inbound audio with custom parameters, watches the events, stops the
-stream and ends the call. The client knows the contract only; everything it meets is real but the telephone.
+A call comes in; a gRPC client answers it, streams its inbound audio with custom parameters, watches the events, stops
+the stream and ends the call. The client knows the contract only; everything it meets is real but the telephone.
 """
 
 import asyncio

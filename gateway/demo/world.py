@@ -1,10 +1,11 @@
-"""What a demo needs around its client: an emulated RELAY, an audio endpoint and a gateway, with certificates of their own."""
+"""What a demo needs around its client: an emulated RELAY, an audio endpoint and a gateway, certificates included."""
 
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from gateway.emulator.certificates import make_certificates
 from gateway.emulator.server import Emulator, EmulatorOptions
@@ -34,9 +35,7 @@ async def open_world(directory: Path) -> AsyncIterator[World]:
     """Starts everything with the embedded defaults, and ends it in the opposite order."""
     certificates = make_certificates(directory / "certificates")
     async with contextlib.AsyncExitStack() as stack:
-        options = SinkOptions(
-            certificate=certificates.certificate, key=certificates.key, bearer_token=BEARER_TOKEN
-        )
+        options = SinkOptions(certificate=certificates.certificate, key=certificates.key, bearer_token=BEARER_TOKEN)
         sink = await stack.enter_async_context(AudioSink(options))
         emulator = await stack.enter_async_context(
             Emulator(
@@ -67,7 +66,8 @@ async def _gateway(settings: Settings) -> AsyncIterator[str]:
     ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     stop = asyncio.Event()
     serving = asyncio.create_task(serve(settings, ready.set_result, stop), name="gateway")
-    await asyncio.wait({ready, serving}, return_when=asyncio.FIRST_COMPLETED)
+    waited: list[asyncio.Future[Any]] = [ready, serving]
+    await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
     try:
         if serving.done():
             await serving  # it could not start, and says why

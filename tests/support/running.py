@@ -84,7 +84,8 @@ async def running_gateway(emulator_host: str, **settings: Any) -> AsyncIterator[
     ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     stop = asyncio.Event()
     serving = asyncio.create_task(serve(settings_for(emulator_host, **settings), ready.set_result, stop))
-    await asyncio.wait({ready, serving}, return_when=asyncio.FIRST_COMPLETED)
+    waited: list[asyncio.Future[Any]] = [ready, serving]
+    await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
     if serving.done():
         await serving
     client = Client(ready.result())

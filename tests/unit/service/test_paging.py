@@ -38,7 +38,7 @@ class TestPages:
         """Page after page, everything comes once, by create time and ids."""
         seen: list[Stream] = []
         after = None
-        while True:
+        for _ in range(len(items) + 1):
             page = page_of(iter(items), PageRequest(size, FILTERS, after))
             assert len(page.items) <= size
             seen += page.items

@@ -59,11 +59,11 @@ class _Route:
 
 
 class Control:
-    """An aiohttp server over an exchange. `start` listens and returns the URL, `stop` ends it."""
+    """An aiohttp server over an exchange: `start` listens, `stop` ends it, `routes` is what it serves."""
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
-        self._routes = [
+        self.routes = [
             _Route("GET", "/", "this list", self._index),
             _Route("GET", "/sessions", "the sessions", self._sessions),
             _Route("POST", "/sessions/disconnect", "how: clean, restart or abrupt", self._disconnect, Disconnect),
@@ -94,7 +94,7 @@ class Control:
     async def start(self, address: Address) -> str:
         """Listen; returns the URL with the port that was taken."""
         app = web.Application(middlewares=[_explain], client_max_size=_MAX_BODY)
-        for route in self._routes:
+        for route in self.routes:
             app.router.add_route(route.method, route.path, _json(route.handle))
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
@@ -117,7 +117,7 @@ class Control:
                     "about": route.about,
                     "fields": [] if route.body is None else list(route.body.__struct_fields__),
                 }
-                for route in self._routes
+                for route in self.routes
             ],
         }
 

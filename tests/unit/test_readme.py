@@ -45,7 +45,7 @@ def test_every_setting_is_in_the_table_with_its_flag_variable_default_and_meanin
     """The settings table is what the settings are."""
     expected = []
     for name, field in Settings.model_fields.items():
-        flag = "–" if isinstance(field.default, SecretStr) else f"`--{name.replace('_', '-')}`"
+        flag = "-" if isinstance(field.default, SecretStr) else f"`--{name.replace('_', '-')}`"
         variables = ", ".join(f"`{variable}`" for variable in variables_of(name))
         expected.append([flag, variables, default_of(name), str(field.description)])
     assert table_rows("Settings") == expected

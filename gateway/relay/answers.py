@@ -13,6 +13,7 @@ from gateway.relay.commands import Result
 __all__ = ["RefusalKind", "Refused", "flag", "id_text", "outcome_of", "refusal_of", "seconds", "text"]
 
 _PERMISSION_DENIED: Final = -32001
+_UNREADABLE: Final = (msgspec.MsgspecError, ValueError, RecursionError)
 
 
 class RefusalKind(enum.Enum):
@@ -33,7 +34,7 @@ class Refused:
     message: str
 
 
-def refusal_of(error: CallstreamError) -> Refused:
+def refusal_of(error: CallstreamError, *, resuming: bool) -> Refused:
     """What an unsuccessful answer to `signalwire.connect` means (RELAY section 2)."""
     code = error.code if isinstance(error, RelayRejected | RelayFailed) else ""
     kinds = {
@@ -42,9 +43,13 @@ def refusal_of(error: CallstreamError) -> Refused:
         "401": RefusalKind.CREDENTIALS,
         "403": RefusalKind.CREDENTIALS,
         str(wire.REQUESTER_VALIDATION_FAILED): RefusalKind.STALE,
+        str(
+            wire.INVALID_PARAMS
+        ): RefusalKind.STALE,  # only `protocol` and `authorization_state` change between attempts
     }
     message = error.relay_message if isinstance(error, RelayRejected | RelayFailed) else str(error)
-    return Refused(kinds.get(code, RefusalKind.OTHER), code, message)
+    kind = kinds.get(code, RefusalKind.OTHER)
+    return Refused(RefusalKind.OTHER if kind is RefusalKind.STALE and not resuming else kind, code, message)
 
 
 def outcome_of(method: str, frame: frames.Incoming) -> Result | CallstreamError:
@@ -52,14 +57,14 @@ def outcome_of(method: str, frame: frames.Incoming) -> Result | CallstreamError:
     if bytes(frame.error) not in {b"", b"null"}:
         try:
             refusal = msgspec.json.decode(frame.error, type=frames.Refusal)
-        except (msgspec.MsgspecError, ValueError):
+        except _UNREADABLE:
             refusal = frames.Refusal()
-        return RelayRejected(method, str(refusal.code), str(refusal.message))
+        return RelayRejected(method, _word(refusal.code), _word(refusal.message))
     try:
         body = msgspec.json.decode(frame.result, type=dict[str, Any])
-    except (msgspec.MsgspecError, ValueError):
+    except _UNREADABLE:
         return OutcomeUnknown(f"RELAY's answer to {method} can't be read")
-    code, message = str(body.get("code") or ""), str(body.get("message") or "")
+    code, message = _word(body.get("code")), _word(body.get("message"))
     if not code or (code.startswith("2") and len(code) == len("200")):
         return Result(code, message, body)
     if code.startswith("5") and len(code) == len("500"):
@@ -67,10 +72,15 @@ def outcome_of(method: str, frame: frames.Incoming) -> Result | CallstreamError:
     return RelayRejected(method, code, message)
 
 
+def _word(value: Any) -> str:
+    """Codes are text or numbers; anything else that stands in their place says nothing."""
+    return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+
+
 def _field(params: msgspec.Raw, name: str) -> Any:
     try:
         return msgspec.json.decode(params, type=dict[str, Any]).get(name)
-    except (msgspec.MsgspecError, ValueError):
+    except _UNREADABLE:
         return None
 
 
@@ -86,17 +96,18 @@ def text(params: msgspec.Raw, name: str) -> str:
 
 
 def id_text(raw_id: bytes) -> str:
-    """A JSON-RPC id as text: strings as they are, numbers as written, "" for none."""
-    if raw_id in {b"", b"null"}:
-        return ""
+    """A JSON-RPC id as text: strings as they are, numbers as written, "" for what identifies nothing."""
     try:
-        value = msgspec.json.decode(raw_id)
-    except (msgspec.MsgspecError, ValueError):
+        value = msgspec.json.decode(raw_id, type=str | int | float)
+    except _UNREADABLE:
         return ""
     return value if isinstance(value, str) else raw_id.decode()
 
 
-def seconds(timestamp: Any) -> float | None:
+def seconds(timestamp: msgspec.Raw) -> float | None:
     """A time in float seconds; None for anything that is no time."""
-    good = isinstance(timestamp, int | float) and not isinstance(timestamp, bool)
-    return float(timestamp) if good and 0 < timestamp < 1e11 else None  # noqa: PLR2004 - the year 5138
+    try:
+        value = msgspec.json.decode(timestamp, type=float)
+    except _UNREADABLE:
+        return None
+    return value if 0 < value < 1e11 else None  # noqa: PLR2004 - the year 5138

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
+from websockets.exceptions import ConnectionClosed, WebSocketException
 
 from gateway.relay import wire
 from gateway.relay.endpoint import Endpoint
@@ -13,6 +13,8 @@ __all__ = ["Connection", "ConnectionFailed", "open_connection"]
 
 _MAX_BATCH = 1024
 """Messages that are taken in one turn, so that watches and calls keep theirs."""
+_CLOSE_WITHIN = 2.0
+"""Seconds that RELAY has to take its leave."""
 
 
 class ConnectionFailed(Exception):
@@ -71,6 +73,8 @@ class Connection:
             async with self._websocket.send_context():
                 for message in messages:
                     self._websocket.protocol.send_text(message)
+                # The library writes frame by frame; the acknowledgements of a commit leave together.
+                self._websocket.transport.write(b"".join(self._websocket.protocol.data_to_send()))
         except ConnectionClosed as error:
             raise ConnectionFailed(_why(error)) from error
 
@@ -78,7 +82,12 @@ class Connection:
         """Closes it, bounded in time."""
         self._reader.cancel()
         await asyncio.wait([self._reader])
-        await self._websocket.close()
+        try:
+            # The close frame waits for what is still to be written, and a peer that hangs never takes it.
+            async with asyncio.timeout(_CLOSE_WITHIN):
+                await self._websocket.close()
+        except TimeoutError:
+            self._websocket.transport.abort()
 
 
 def _why(error: ConnectionClosed) -> str:
@@ -102,7 +111,7 @@ async def open_connection(endpoint: Endpoint, timeout: float) -> Connection:  # 
             ssl=endpoint.ssl_context(),
             compression=None,
             open_timeout=timeout,
-            close_timeout=2.0,
+            close_timeout=_CLOSE_WITHIN,
             ping_interval=None,
             max_size=wire.MAX_FRAME_BYTES,
             proxy=True if endpoint.scheme == "wss" else None,
@@ -110,6 +119,6 @@ async def open_connection(endpoint: Endpoint, timeout: float) -> Connection:  # 
         )
     except TimeoutError as error:
         raise ConnectionFailed(f"{endpoint.url} did not answer in {timeout:g} s") from error
-    except (OSError, InvalidHandshake, InvalidURI, EOFError) as error:
+    except (OSError, WebSocketException, EOFError, ImportError) as error:  # ImportError: a SOCKS proxy is configured
         raise ConnectionFailed(f"{endpoint.url}: {error}") from error
     return Connection(websocket)

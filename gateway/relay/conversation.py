@@ -15,7 +15,7 @@ from typing import Protocol as TypingProtocol
 
 import structlog
 
-from gateway.domain.errors import CallstreamError, DeadlineExceeded, RelayDisconnected
+from gateway.domain.errors import CallstreamError, DeadlineExceeded, InvalidRequest, RelayDisconnected, Violation
 from gateway.relay.answers import RefusalKind, Refused
 from gateway.relay.commands import Command, Result
 from gateway.relay.connection import Connection, ConnectionFailed
@@ -118,6 +118,9 @@ class Conversation:
         self._outbox: deque[Order] = deque()
         self._sent: dict[str, Order] = {}
         self._over = False
+        self._taking_in = False
+        self._wakes_at = 0.0
+        self._complained = 0
         self._to_write = asyncio.Event()
         self._retimed = asyncio.Event()
         self._leaving = asyncio.Event()
@@ -182,8 +185,19 @@ class Conversation:
                     self._show("received", message)
                     self._protocol.receive(message, now)
                 self._to_write.set()
-                self._retimed.set()
+                self._complain()
+            self._taking_in = True
             await self._handle(self._protocol.happened())
+            self._taking_in = False
+
+    def _complain(self) -> None:
+        """Logs what could not be taken in, at each doubling: a peer that goes wrong may do so with every frame."""
+        bad = self._protocol.malformed + self._protocol.passed_over
+        if bad >= max(1, 2 * self._complained):
+            self._complained = bad
+            _log.warning(
+                "relay_frames_ignored", malformed=self._protocol.malformed, passed_over=self._protocol.passed_over
+            )
 
     async def _handle(self, happenings: Sequence[Happening]) -> None:
         """Tells the listener what happened, in order; events that came together are told together."""
@@ -209,6 +223,8 @@ class Conversation:
                 await self._listener.connected(happening)
             case AuthorizationChanged(authorization_state):
                 self._listener.authorization_changed(authorization_state)
+                self._protocol.kept(happening)
+                self._to_write.set()
             case DisconnectAsked(restart):
                 await self._flush()
                 kind = EndingKind.RESTART if restart else EndingKind.LOST
@@ -233,7 +249,8 @@ class Conversation:
             return
         for message in data:
             self._show("sent", message)
-        self._retimed.set()
+        if self._protocol.next_deadline() < self._wakes_at:
+            self._retimed.set()
         try:
             await self._connection.send(data)
         except ConnectionFailed as error:
@@ -246,7 +263,11 @@ class Conversation:
         if order.send_by is not None and now >= order.send_by:
             order.expire()
             return
-        order.request_id = self._protocol.request(order.command, now)
+        try:
+            order.request_id = self._protocol.request(order.command, now)
+        except ValueError as error:
+            order.finish(InvalidRequest([Violation("", str(error))]))
+            return
         self._sent[order.request_id] = order
         if order.on_sent is not None:
             order.on_sent()
@@ -254,10 +275,13 @@ class Conversation:
     async def _keep_time(self) -> NoReturn:
         while True:
             self._retimed.clear()
+            self._wakes_at = self._protocol.next_deadline()
             try:
-                async with asyncio.timeout_at(self._protocol.next_deadline()):
+                async with asyncio.timeout_at(self._wakes_at):
                     await self._retimed.wait()
             except TimeoutError:
+                if self._taking_in:
+                    self._protocol.excuse(self._loop.time())
                 self._protocol.tick(self._loop.time())
                 self._to_write.set()
                 await self._handle(self._protocol.happened())

@@ -27,7 +27,7 @@ class Envelope(msgspec.Struct):
 
     event_type: str
     params: msgspec.Raw
-    timestamp: Any = None
+    timestamp: msgspec.Raw = _NOTHING  # raw: a number that is out of range must not cost the event
 
 
 class Refusal(msgspec.Struct):
@@ -45,6 +45,9 @@ _ENCODER: Final = msgspec.json.Encoder()
 def decode_frame(data: bytes) -> Incoming | None:
     """A frame, or None if it is none."""
     try:
+        if not data.isascii():
+            # What is left raw is not looked at by the decoder, and would break those who take it for text.
+            data.decode()
         return _FRAME.decode(data)
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return None

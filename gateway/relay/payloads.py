@@ -124,7 +124,7 @@ def decode_payload(event_type: str, raw_params: bytes) -> Payload | None:
         return None
     try:
         told = _typed(event_type, raw_params)
-    except (msgspec.MsgspecError, ValueError):
+    except (msgspec.MsgspecError, ValueError, RecursionError):
         return None
     if isinstance(told, _Dial):
         return _dial(told) if told.tag else None

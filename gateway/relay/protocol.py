@@ -10,9 +10,10 @@ It never sleeps, knows no socket and decides nothing: whether to try again, and 
 """
 
 import enum
+import math
 import uuid
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from gateway.domain.errors import CallstreamError, OutcomeUnknown
@@ -36,6 +37,8 @@ __all__ = [
 ]
 
 _VERSION: Final = {"major": 2, "minor": 0, "revision": 0}
+_MAX_HELD: Final = 20_000
+"""Events that are kept while RELAY has not answered connect. It sends those beyond again: they are not acknowledged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +89,10 @@ class Arrived:
 
 @dataclass(frozen=True, slots=True)
 class AuthorizationChanged:
-    """RELAY gave a new authorization state, a secret: the next resume needs it."""
+    """RELAY gave a new authorization state, a secret: the next resume needs it. To be kept, and then `kept`."""
 
-    authorization_state: str
+    authorization_state: str = field(repr=False)
+    ack_id: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +130,8 @@ class Protocol:
         self.state = ProtocolState.OPENING
         self.malformed = 0
         """Frames that could not be read."""
+        self.passed_over = 0
+        """Events that came in too large a number before the answer to connect."""
         self._resuming = ""
         self._connect_id = ""
         self._connect_due = 0.0
@@ -134,7 +140,7 @@ class Protocol:
         self._silent_pings = 0
         self._pending: dict[str, _Pending] = {}
         self._happened: list[Happening] = []
-        self._held: list[Arrived] = []
+        self._held: list[Arrived | AuthorizationChanged] = []
         self._to_send: list[bytes] = []
 
     # What the shell does.
@@ -167,10 +173,21 @@ class Protocol:
         self._to_send.append(frames.request(self._connect_id, wire.CONNECT, params))
 
     def request(self, command: Command, now: float) -> str:
-        """Sends a command, and returns the id under which it will be answered."""
+        """Sends a command, and returns the id under which it will be answered.
+
+        Raises:
+            ValueError: It is larger than RELAY takes a frame to be, or cannot be written as JSON; nothing is sent.
+        """
         request_id = self._new_id()
+        try:
+            frame = frames.request(request_id, command.method, command.params)
+        except (TypeError, RecursionError) as error:
+            raise ValueError(f"{command.method} cannot be written as JSON") from error
+        if len(frame) > wire.MAX_FRAME_BYTES:
+            # RELAY would close the connection, and all that is under way would be lost with it.
+            raise ValueError(f"{command.method} is {len(frame)} bytes, RELAY takes {wire.MAX_FRAME_BYTES}")
         self._pending[request_id] = _Pending(command.method, now + self._timeouts.request)
-        self._to_send.append(frames.request(request_id, command.method, command.params))
+        self._to_send.append(frame)
         return request_id
 
     def forget(self, request_id: str) -> None:
@@ -182,6 +199,10 @@ class Protocol:
         self._to_send += [
             frames.ack(event.ack_id) for event in events if event.ack_id and event.connection == self._connection
         ]
+
+    def kept(self, changed: AuthorizationChanged) -> None:
+        """The authorization state is safe: RELAY need not send it again."""
+        self._reply(frames.ack, changed.ack_id)
 
     @property
     def pending(self) -> int:
@@ -199,7 +220,9 @@ class Protocol:
         return data
 
     def next_deadline(self) -> float:
-        """When `tick` has something to do, at the latest."""
+        """When `tick` has something to do, at the latest; infinity once it is over."""
+        if self.state is ProtocolState.OVER:
+            return math.inf
         # Requests all have the same time, so the first one sent is the first one due.
         due = min(self._ping_due, next(iter(self._pending.values())).due) if self._pending else self._ping_due
         return min(due, self._connect_due) if self.state is ProtocolState.OPENING else due
@@ -217,6 +240,12 @@ class Protocol:
             self._happened.append(Answered(request_id, OutcomeUnknown(f"RELAY did not answer {method}")))
         if now >= self._ping_due:
             self._ping(now)
+
+    def excuse(self, now: float) -> None:
+        """Nothing was read for a reason of the gateway's own: the silence until now is not RELAY's."""
+        self._ping_id = ""
+        self._silent_pings = 0
+        self._ping_due = max(self._ping_due, now + self._timeouts.ping_timeout)
 
     def _ping(self, now: float) -> None:
         if self._ping_id:
@@ -287,10 +316,11 @@ class Protocol:
             self._reply(frames.ack, raw_id)  # it would only come again
             return
         if envelope.event_type == wire.AUTHORIZATION_STATE:
-            self._reply(frames.ack, raw_id)
             state = text(envelope.params, "authorization_state")
             if state:
-                self._happened.append(AuthorizationChanged(state))
+                self._came(AuthorizationChanged(state, raw_id))
+            else:
+                self._reply(frames.ack, raw_id)
             return
         raw_params = bytes(envelope.params)
         arrived = Arrived(
@@ -304,8 +334,16 @@ class Protocol:
                 connection=self._connection,
             )
         )
-        # Events may come before the answer to connect; they are told after it.
-        (self._held if self.state is ProtocolState.OPENING else self._happened).append(arrived)
+        self._came(arrived)
+
+    def _came(self, what: Arrived | AuthorizationChanged) -> None:
+        """Events may come before the answer to connect; they are told after it."""
+        if self.state is ProtocolState.OPEN:
+            self._happened.append(what)
+        elif len(self._held) < _MAX_HELD:
+            self._held.append(what)
+        else:
+            self.passed_over += 1
 
     def _answered(self, frame: frames.Incoming) -> None:
         answer_id = id_text(bytes(frame.id))
@@ -328,4 +366,4 @@ class Protocol:
             self._happened += [Connected(name, restored and bool(self._resuming)), *self._held]
             self._held = []
         else:
-            self._over(refusal_of(outcome))
+            self._over(refusal_of(outcome, resuming=bool(self._resuming)))

@@ -41,6 +41,9 @@ __all__ = [
     "SessionUp",
 ]
 
+_PATIENCE_WHEN_KNOWN = 5
+"""How many times longer refusals are put down to RELAY when it has taken the credentials before."""
+
 _log = structlog.get_logger(__name__)
 
 
@@ -175,6 +178,8 @@ class Session:
         self._conversation: Conversation | None = None
         self._waiters: set[asyncio.Future[None]] = set()
         self._closing = asyncio.Event()
+        self._opening: asyncio.Timeout | None = None
+        self._had_state = False
 
     @property
     def state(self) -> SessionState:
@@ -290,6 +295,7 @@ class Session:
         while not self._closing.is_set():
             self._enter(SessionState.CONNECTING)
             began = asyncio.get_running_loop().time()
+            self._had_state = self._had_state or self._resume is not None
             ending, was_up = await self._attempt()
             if ending.kind is EndingKind.CLOSED:
                 break
@@ -304,6 +310,8 @@ class Session:
     async def close(self) -> None:
         """Leaves. RELAY keeps the session for a while, so the next process can resume it."""
         self._closing.set()
+        if self._opening is not None and not self._opening.expired():
+            self._opening.reschedule(asyncio.get_running_loop().time())
         if self._conversation is not None:
             self._conversation.leave()
 
@@ -329,9 +337,14 @@ class Session:
     async def _attempt(self) -> tuple[Ending, bool]:
         """Connects and talks until it is over; says why, and whether there was a session."""
         try:
-            connection = await open_connection(self._endpoint, self._options.timeouts.connect)
+            async with asyncio.timeout(None) as self._opening:  # `close` lets it run out
+                connection = await open_connection(self._endpoint, self._options.timeouts.connect)
         except ConnectionFailed as error:
             return Ending(EndingKind.LOST, str(error)), False
+        except TimeoutError:
+            return Ending(EndingKind.CLOSED, "the gateway leaves"), False
+        finally:
+            self._opening = None
         return await self._talk(connection)
 
     async def _talk(self, connection: Connection) -> tuple[Ending, bool]:
@@ -357,7 +370,7 @@ class Session:
             self._enter(SessionState.WAITING)
         was_up = self._connects > connects
         if was_up:
-            await self._observer.session_down(SessionDown(ending.reason))
+            await self._observer.session_down(SessionDown(self._scrubbed(ending.reason)))
         return ending, was_up
 
     def _note(self, ending: Ending) -> None:
@@ -367,14 +380,30 @@ class Session:
         _log.warning("relay_connection_over", reason=self._last_error, attempt=self._attempts)
         if ending.kind in {EndingKind.RESTART, EndingKind.STALE}:
             self._save(None)
-        if ending.kind is EndingKind.CREDENTIALS and not self._connects:
+        if ending.kind is EndingKind.CREDENTIALS:
             self._refusals += 1
-            if self._refusals >= self._options.refusals_allowed:
-                self._enter(SessionState.REFUSED)
-                raise CredentialsRefused(
-                    f"RELAY refuses the credentials of project {self._credentials.project!r} "
-                    f"({self._last_error}); check SIGNALWIRE_PROJECT_ID and SIGNALWIRE_API_TOKEN"
-                )
+            self._judge_credentials()
+
+    def _judge_credentials(self) -> None:
+        """Decides whether refused credentials are bad: never if RELAY has taken them before.
+
+        It may be the resume state that is refused under the wrong name, so they are tried once without it. What is kept
+        on disk stays: a token that was mistyped must not cost the session of the right one.
+
+        Raises:
+            CredentialsRefused: They are.
+        """
+        patience = self._options.refusals_allowed * (_PATIENCE_WHEN_KNOWN if self._connects else 1)
+        if self._refusals < patience:
+            return
+        if self._resume is not None:
+            self._resume = None
+        elif not self._connects:
+            self._enter(SessionState.REFUSED)
+            raise CredentialsRefused(
+                f"RELAY refuses the credentials of project {self._credentials.project!r} "
+                f"({self._last_error}); check SIGNALWIRE_PROJECT_ID and SIGNALWIRE_API_TOKEN"
+            )
 
     def _scrubbed(self, reason: str) -> str:
         for secret in self._credentials.secrets:
@@ -385,15 +414,14 @@ class Session:
 
     async def connected(self, connected: Connected) -> None:
         """See Listener."""
-        had_state = self._resume is not None
+        had_state, self._had_state = self._had_state, False
         kept = self._resume.authorization_state if self._resume is not None and connected.restored else ""
         up = SessionUp(connected.restored, not self._connects, had_state, connected.protocol)
         self._connects += 1
         self._resumes += connected.restored
         self._attempts = 0
         self._refusals = 0
-        if connected.protocol:
-            self._save(ResumeState(self._owner, connected.protocol, kept))
+        self._save(ResumeState(self._owner, connected.protocol, kept) if connected.protocol else None)
         _log.info("relay_connected", restored=connected.restored, host=self._endpoint.host)
         self._enter(SessionState.CONNECTED)
         await self._observer.session_up(up)

@@ -283,16 +283,16 @@ class SipDevice(_message.Message):
     HEADERS_FIELD_NUMBER: _builtins.int
     CODECS_FIELD_NUMBER: _builtins.int
     from_address: _builtins.str
-    """The caller's address ("sip:a@example.com"). Dial: required."""
+    """The caller's address ("sip:a@example.com"). Dial: required; at most 256 bytes."""
     to_address: _builtins.str
-    """The called address. Dial: required."""
+    """The called address. Dial: required; at most 256 bytes."""
     @_builtins.property
     def headers(self) -> _containers.RepeatedCompositeFieldContainer[Global___SipHeader]:
         """SIP headers to send; at most 20. Only for Dial."""
 
     @_builtins.property
     def codecs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Codecs in order of preference; empty means RELAY's default. Only for Dial."""
+        """Codecs in order of preference; empty means RELAY's default. Only for Dial; at most 10, each at most 64 bytes."""
 
     def __init__(
         self,
@@ -319,9 +319,9 @@ class SipHeader(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     VALUE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """The header's name."""
+    """The header's name, a token of RFC 7230; at most 256 bytes."""
     value: _builtins.str
-    """Its value."""
+    """Its value; at most 1024 bytes."""
     def __init__(
         self,
         *,

@@ -166,12 +166,14 @@ class AnswerCallRequest(_message.Message):
     NODE_ID_FIELD_NUMBER: _builtins.int
     CODECS_FIELD_NUMBER: _builtins.int
     call_id: _builtins.str
-    """The call. Required."""
+    """The call. Required; at most 256 bytes."""
     node_id: _builtins.str
     """The call's RELAY node. Only needed for a call that the gateway has not seen."""
     @_builtins.property
     def codecs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Codecs to offer, in order of preference; empty means RELAY's choice. At most 10."""
+        """Codecs to offer, in order of preference; empty means RELAY's choice. At most 10, each at
+        most 64 bytes.
+        """
 
     def __init__(
         self,
@@ -222,7 +224,7 @@ class EndCallRequest(_message.Message):
     NODE_ID_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     call_id: _builtins.str
-    """The call. Required."""
+    """The call. Required; at most 256 bytes."""
     node_id: _builtins.str
     """The call's RELAY node. Only needed for a call that the gateway has not seen."""
     reason: Global___EndCallReason.ValueType
@@ -275,7 +277,7 @@ class PassCallRequest(_message.Message):
     CALL_ID_FIELD_NUMBER: _builtins.int
     NODE_ID_FIELD_NUMBER: _builtins.int
     call_id: _builtins.str
-    """The call. Required."""
+    """The call. Required; at most 256 bytes."""
     node_id: _builtins.str
     """The call's RELAY node. Only needed for a call that the gateway has not seen."""
     def __init__(
@@ -324,7 +326,7 @@ class GetCallRequest(_message.Message):
 
     CALL_ID_FIELD_NUMBER: _builtins.int
     call_id: _builtins.str
-    """The call. Required."""
+    """The call. Required; at most 256 bytes."""
     def __init__(
         self,
         *,
@@ -377,13 +379,13 @@ class ListCallsRequest(_message.Message):
     direction: _call_pb2.CallDirection.ValueType
     """Only calls in this direction."""
     context: _builtins.str
-    """Only calls that came in on this context."""
+    """Only calls that came in on this context. At most 256 bytes."""
     tag: _builtins.str
-    """Only calls with this tag."""
+    """Only calls with this tag. At most 256 bytes."""
     page_size: _builtins.int
     """How many at most, 1 to 1000; 0 means 100."""
     page_token: _builtins.str
-    """next_page_token of the page before, with the same filters."""
+    """next_page_token of the page before, with the same filters. At most 4096 characters."""
     @_builtins.property
     def states(self) -> _containers.RepeatedScalarFieldContainer[_call_pb2.CallState.ValueType]:
         """Only calls in one of these states."""

@@ -138,9 +138,13 @@ class _WatchUntilEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_WatchUntil
     WATCH_UNTIL_FOREVER: _WatchUntil.ValueType  # 1
     """Never: it goes on until the client leaves."""
     WATCH_UNTIL_STREAM_ENDED: _WatchUntil.ValueType  # 2
-    """Once the stream's end has been delivered. The filter must name exactly one call_id and one control_id."""
+    """Once the watch is past the stream's end, which is delivered if the filter lets it pass. The filter must name exactly
+    one call_id and one control_id.
+    """
     WATCH_UNTIL_CALL_ENDED: _WatchUntil.ValueType  # 3
-    """Once the call's end has been delivered. The filter must name exactly one call_id."""
+    """Once the watch is past the call's end, which is delivered if the filter lets it pass. The filter must name exactly
+    one call_id.
+    """
 
 class WatchUntil(_WatchUntil, metaclass=_WatchUntilEnumTypeWrapper):
     """WatchUntil says when a watch is complete and ends with OK."""
@@ -150,9 +154,13 @@ WATCH_UNTIL_UNSPECIFIED: WatchUntil.ValueType  # 0
 WATCH_UNTIL_FOREVER: WatchUntil.ValueType  # 1
 """Never: it goes on until the client leaves."""
 WATCH_UNTIL_STREAM_ENDED: WatchUntil.ValueType  # 2
-"""Once the stream's end has been delivered. The filter must name exactly one call_id and one control_id."""
+"""Once the watch is past the stream's end, which is delivered if the filter lets it pass. The filter must name exactly
+one call_id and one control_id.
+"""
 WATCH_UNTIL_CALL_ENDED: WatchUntil.ValueType  # 3
-"""Once the call's end has been delivered. The filter must name exactly one call_id."""
+"""Once the watch is past the call's end, which is delivered if the filter lets it pass. The filter must name exactly
+one call_id.
+"""
 Global___WatchUntil: _TypeAlias = WatchUntil  # noqa: Y015
 
 class _WatchCloseReason:
@@ -232,8 +240,8 @@ class StartStreamRequest(_message.Message):
     bytes of printable ASCII without spaces.
     """
     url: _builtins.str
-    """The WebSocket endpoint, "wss://host[:port]/path". Required; wss only, no white space, no user info, no fragment; at
-    most 2048 bytes.
+    """The WebSocket endpoint, "wss://host[:port]/path". Required; wss only (in lower case), visible ASCII, no user info, no
+    fragment; at most 2048 bytes.
     """
     name: _builtins.str
     """A name by which StopStream can find it, unique among the call's active streams. At most 256 bytes."""
@@ -336,7 +344,7 @@ class StopStreamRequest(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     WAIT_UNTIL_FIELD_NUMBER: _builtins.int
     call_id: _builtins.str
-    """The stream's call. Required."""
+    """The stream's call. Required; at most 256 bytes."""
     control_id: _builtins.str
     """The one with this control_id."""
     name: _builtins.str
@@ -394,7 +402,7 @@ class StopCallStreamsRequest(_message.Message):
     CALL_ID_FIELD_NUMBER: _builtins.int
     WAIT_UNTIL_FIELD_NUMBER: _builtins.int
     call_id: _builtins.str
-    """The call. Required."""
+    """The call. Required; at most 256 bytes."""
     wait_until: Global___StopWaitUntil.ValueType
     """When to answer. Unspecified means ACCEPTED."""
     def __init__(
@@ -474,9 +482,9 @@ class GetStreamRequest(_message.Message):
     CALL_ID_FIELD_NUMBER: _builtins.int
     CONTROL_ID_FIELD_NUMBER: _builtins.int
     call_id: _builtins.str
-    """The stream's call. Required."""
+    """The stream's call. Required; at most 256 bytes."""
     control_id: _builtins.str
-    """The stream. Required."""
+    """The stream. Required; at most 256 bytes."""
     def __init__(
         self,
         *,
@@ -548,13 +556,13 @@ class ListStreamsRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     call_id: _builtins.str
-    """Only streams of this call."""
+    """Only streams of this call. At most 256 bytes."""
     name: _builtins.str
-    """Only streams with this name."""
+    """Only streams with this name. At most 256 bytes."""
     page_size: _builtins.int
     """How many at most, 1 to 1000; 0 means 100."""
     page_token: _builtins.str
-    """next_page_token of the page before, with the same filters."""
+    """next_page_token of the page before, with the same filters. At most 4096 characters."""
     @_builtins.property
     def states(self) -> _containers.RepeatedScalarFieldContainer[_stream_pb2.StreamState.ValueType]:
         """Only streams in one of these states."""
@@ -618,9 +626,9 @@ class WaitStreamRequest(_message.Message):
     CALL_ID_FIELD_NUMBER: _builtins.int
     CONTROL_ID_FIELD_NUMBER: _builtins.int
     call_id: _builtins.str
-    """The stream's call. Required."""
+    """The stream's call. Required; at most 256 bytes."""
     control_id: _builtins.str
-    """The stream. Required."""
+    """The stream. Required; at most 256 bytes."""
     def __init__(
         self,
         *,

@@ -177,14 +177,9 @@ class Exchange:
         if restart:
             for target in targets:
                 self._sessions.forget(target)
-        for link in links:
-            try:
-                async with asyncio.timeout(self.options.disconnect_grace):
-                    await link.closed.wait()
-            except TimeoutError:
-                link.close()
-        for link in links:
-            await link.closed.wait()
+        async with asyncio.TaskGroup() as group:
+            for link in links:
+                _ = group.create_task(self._see_off(link), name=f"link-{link.number}-disconnect")
 
     async def cut(self, session: Session | None = None) -> None:
         """Cut the sockets of one session or of all, without a close frame; returns once the server has noticed."""
@@ -316,6 +311,16 @@ class Exchange:
                 return session
         except TimeoutError:
             return None
+
+    async def _see_off(self, link: Link) -> None:
+        """Wait for a socket to close; ask for it when the client takes too long, then insist."""
+        for insist in (link.close, link.cut):
+            try:
+                async with asyncio.timeout(self.options.disconnect_grace):
+                    await link.closed.wait()
+            except TimeoutError:
+                insist()
+        await link.closed.wait()
 
     def _live(self, call_id: str) -> Call:
         call = self.calls.get(call_id)

@@ -91,8 +91,13 @@ class FrameJournal:
         )
         self._frames.append(frame)
         for predicate, future in self._waiting:
-            if not future.done() and predicate(frame):
-                future.set_result(frame)
+            if future.done():
+                continue
+            try:
+                if predicate(frame):
+                    future.set_result(frame)
+            except Exception as error:  # noqa: BLE001 - it is the waiter's, not the link's that records
+                future.set_exception(error)
 
     async def wait_for(
         self,

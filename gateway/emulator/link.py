@@ -44,7 +44,8 @@ class LinkHandler(Protocol):
 class Link:
     """A socket. Sending never waits: frames queue up to a limit, beyond which the socket is cut.
 
-    `session` is the protocol of the session that holds the link, "" before signalwire.connect.
+    `session` is the protocol of the session that holds the link, "" before signalwire.connect. `frozen` says that it
+    neither reads nor writes while it stays open.
     """
 
     def __init__(
@@ -60,7 +61,7 @@ class Link:
         self._faults = faults
         self._outbox: asyncio.Queue[bytes | CloseSocket] = asyncio.Queue(limit)
         self._tasks = Tasks()
-        self._frozen = False
+        self.frozen = False
         self._asked: dict[Direction, OrderedDict[Any, Subject]] = {
             CLIENT_TO_SERVER: OrderedDict(),
             SERVER_TO_CLIENT: OrderedDict(),
@@ -108,22 +109,22 @@ class Link:
 
     def cut(self) -> None:
         """Close the socket at once, without a close frame."""
-        self._frozen = False
+        self.frozen = False
         # websockets' own protocol state notices the loss by itself.
         self._socket.transport.abort()
 
     def freeze(self) -> None:
         """Stop reading and writing while the socket stays open."""
-        self._frozen = True
+        self.frozen = True
         self._socket.transport.pause_reading()
 
     def _receive(self, text: str | bytes) -> None:
-        if self._frozen:
+        if self.frozen:
             return
         try:
             frame = msgspec.json.decode(text)
         except msgspec.DecodeError as error:
-            self._journal.record(CLIENT_TO_SERVER, self.number, self.session, str(text)[:1000])
+            self._journal.record(CLIENT_TO_SERVER, self.number, self.session, f"<{len(text)} bytes, not JSON>")
             self.error(None, _PARSE_ERROR, f"Parse error: {error}")
             return
         problem = _malformed(frame)
@@ -162,7 +163,7 @@ class Link:
         self._carry_out(plan, SERVER_TO_CLIENT, partial(self._transmit, subject, fault))
 
     def _transmit(self, subject: Subject, fault: str, frame: dict[str, Any]) -> None:
-        if self._frozen or self.closed.is_set():
+        if self.frozen or self.closed.is_set():
             return
         self._journal.record(
             SERVER_TO_CLIENT, self.number, self.session, frame, method=subject.method,
@@ -198,7 +199,7 @@ class Link:
             act()
 
     def _enqueue(self, item: bytes | CloseSocket) -> None:
-        if self._frozen or self.closed.is_set():
+        if self.frozen or self.closed.is_set():
             return
         try:
             self._outbox.put_nowait(item)
@@ -210,7 +211,7 @@ class Link:
         try:
             while True:
                 item = await self._outbox.get()
-                if self._frozen:
+                if self.frozen:
                     continue
                 if isinstance(item, bytes):
                     await self._socket.send(item, text=True)

@@ -4,7 +4,6 @@ import asyncio
 import ssl
 import uuid
 from collections.abc import Callable
-from types import TracebackType
 from typing import Self
 
 import structlog
@@ -50,9 +49,7 @@ class Emulator(Exchange):
             raise
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self._close()
 
     async def _open_ports(self) -> None:
@@ -111,6 +108,8 @@ class Emulator(Exchange):
     async def _ping(self, link: Link, interval: float) -> None:
         while True:
             await asyncio.sleep(interval)
+            if link.frozen:
+                continue  # a half-open socket stays open until the client gives it up
             if link.unanswered_pings >= self.options.ping_failures:
                 _log.info("client_silent", link=link.number, session=link.session)
                 link.cut()

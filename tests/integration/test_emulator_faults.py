@@ -232,6 +232,23 @@ class TestSockets:
                 assert not client.events(CUSTOM)
                 assert len(client.responses) == 1
 
+    async def test_half_open_is_left_alone_until_told(self) -> None:
+        """Pings do not end a half-open socket; a disconnect does, in the end."""
+        async with (
+            running_emulator(ping_interval=0.005, disconnect_grace=0.05) as emulator,
+            connected(emulator) as client,
+        ):
+            session = next(iter(emulator.sessions.values()))
+            emulator.faults.add(Fault(HalfOpen(), direction=CLIENT_TO_SERVER, method="signalwire.receive"))
+            await client.send("signalwire.receive", {"contexts": ["more"]})
+            await emulator.frames.wait_for(lambda f: f.method == "signalwire.receive" and not f.passed)
+            async with connected(emulator, contexts=[]) as other:
+                await other.request("signalwire.ping", 5)
+            assert session.link is not None
+            await emulator.disconnect(session=session)
+            assert not session.connected
+            await client.wait_closed()
+
     async def test_raw_text(self) -> None:
         """Any text can be sent before or after a frame."""
         async with running_emulator() as emulator, connected(emulator) as client:

@@ -362,6 +362,13 @@ class TestLiveness:
             frame = await emulator.frames.wait_for(lambda f: f.method == "signalwire.connect" and not f.is_response)
             assert frame.params["authentication"] == {"project": "demo", "token": "<redacted>"}
 
+    async def test_the_journal_hides_what_it_cannot_read(self) -> None:
+        """Of a text that is no JSON only the length is kept, since there may be a token in it."""
+        async with running_emulator() as emulator, raw_client(emulator.url) as client:
+            await client.send_raw('{"token": "secret"')
+            await client.answer_to(None)
+            assert "secret" not in str([frame.json for frame in emulator.frames])
+
 
 class TestRunning:
     """Starting and ending an emulator."""

@@ -46,6 +46,16 @@ async def test_waiting_finds_old_and_new_frames() -> None:
         await journal.wait_for(lambda _: False, timeout=0)
 
 
+async def test_a_predicate_that_fails_fails_its_waiter_only() -> None:
+    """What a predicate raises comes out where it was given, not where the frame is recorded."""
+    journal = FrameJournal(10)
+    waiter = asyncio.create_task(journal.wait_for(lambda frame: bool(frame.json["absent"])))
+    await asyncio.sleep(0)
+    note(journal, {})
+    with pytest.raises(KeyError):
+        await waiter
+
+
 async def test_a_journal_that_keeps_nothing_still_wakes() -> None:
     """With a limit of 0 frames are counted, and waited for, but not kept."""
     journal = FrameJournal(0)

@@ -51,7 +51,8 @@ class UnknownSession(LookupError):
 class Exchange:
     """Sessions, calls and streams, with what a test or an operator can do to them.
 
-    `faults` and `frames` may be used at any time; `calls`, `streams` and `sessions` are live, read-only views.
+    `faults` and `frames` may be used at any time; `calls`, `streams` and `sessions` are live, read-only views. ValueError
+    names the option whose file can't be used.
     """
 
     def __init__(self, options: EmulatorOptions) -> None:
@@ -62,7 +63,10 @@ class Exchange:
         self._tasks = Tasks()
         trust = ssl.create_default_context()
         if options.ca_file is not None:
-            trust.load_verify_locations(options.ca_file)
+            try:
+                trust.load_verify_locations(options.ca_file)
+            except OSError as error:  # ssl.SSLError is one
+                raise ValueError(f"ca_file: {options.ca_file} can't be used: {error}") from error
         source = AudioSource.built_in() if options.audio_file is None else AudioSource.from_wav(options.audio_file)
         self.webhooks = Webhooks(options.webhook_limit, options.endpoint_timeout, trust)
         self._sessions = Sessions(options, self._tasks)

@@ -78,7 +78,10 @@ class Emulator(Exchange):
         tls = None
         if self.options.tls_certificate is not None:
             tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-            tls.load_cert_chain(self.options.tls_certificate, self.options.tls_key)
+            try:
+                tls.load_cert_chain(self.options.tls_certificate, self.options.tls_key)
+            except OSError as error:  # ssl.SSLError is one
+                raise ValueError(f"tls_certificate and tls_key can't be used: {error}") from error
         self._server = await serve(
             self._serve, address.host, address.port, ssl=tls, compression=None, ping_interval=None,
             max_size=wire.MAX_FRAME_BYTES, process_request=self._admit, server_header="callstream-emulator",
@@ -136,7 +139,10 @@ class Emulator(Exchange):
 
 
 async def run_emulator(options: EmulatorOptions, on_ready: Callable[[Emulator], None]) -> None:
-    """Run an emulator until cancelled; `on_ready` is called once it listens."""
+    """Run an emulator until cancelled; `on_ready` is called once it listens.
+
+    ValueError names the option whose file can't be used, OSError says that an address can't be listened on.
+    """
     async with Emulator(options) as emulator:
         on_ready(emulator)
         await asyncio.Event().wait()

@@ -383,6 +383,27 @@ class TestRunning:
             with pytest.raises(asyncio.CancelledError):
                 await task
 
+    @pytest.mark.parametrize(
+        ("options", "named"),
+        [
+            ({"ca_file": "no.pem"}, "ca_file"),
+            ({"audio_file": "no.wav"}, "audio_file"),
+            ({"tls_certificate": "no.pem", "tls_key": "no.key"}, "tls_certificate"),
+        ],
+    )
+    async def test_files_that_cannot_be_used_are_named(
+        self, options: dict[str, str], named: str, tmp_path: Path
+    ) -> None:
+        """A file that is missing or of another kind is a ValueError with the option's name."""
+        files = {name: tmp_path / file for name, file in options.items()}
+        for path in files.values():
+            path.write_text("something else")
+        for _ in range(2):
+            with pytest.raises(ValueError, match=named):
+                await run_emulator(EmulatorOptions(listen="127.0.0.1:0", **files), lambda _: None)  # type: ignore[arg-type]
+            for path in files.values():
+                path.unlink(missing_ok=True)
+
     async def test_a_taken_control_port_leaves_no_socket_open(self) -> None:
         """When one port can't be had the emulator says so and gives the other back."""
         async with running_emulator(control="127.0.0.1:0") as emulator:

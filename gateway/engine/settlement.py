@@ -6,6 +6,7 @@ every resume, until RELAY says that the stream is over. Stops can be repeated wi
 start is never sent without one.
 """
 
+import asyncio
 from collections.abc import Sequence
 
 import structlog
@@ -21,6 +22,9 @@ from gateway.relay.session import SessionState
 
 __all__ = ["Settlement"]
 
+_HEARING = 2.0
+"""Seconds that RELAY has after a (re)connect to tell what happened meanwhile, before its silence counts."""
+
 _log = structlog.get_logger(__name__)
 
 
@@ -33,6 +37,7 @@ class Settlement:
         self._owed: dict[StreamKey, int] = {}
         self._sending: set[StreamKey] = set()
         self._asked_again: set[StreamKey] = set()
+        self._up_since = 0.0
 
     def happened(
         self,
@@ -66,14 +71,17 @@ class Settlement:
             self.owe_stop(key)
 
     def watch_over(self, stream: Stream) -> None:
-        """Sets the timer that a stream's state calls for; after a restart, with what is left of it."""
-        options, now = self._context.options, self._context.now()
+        """Sets the timer that a stream's state calls for.
+
+        RELAY's time to start or stop begins when it can be heard, so after a restart it begins anew. The longest duration
+        of a stream is of its audio, and does not.
+        """
+        options = self._context.options
         match stream.state:
             case StreamState.STARTING | StreamState.UNKNOWN if stream.request_digest:  # else it is somebody else's
-                left = options.start_timeout - (now - stream.create_time) / SECOND
-                self._context.timers.after(left, lambda: self._start_timeout(stream))
+                self._context.timers.after(options.start_timeout, lambda: self._start_timeout(stream))
             case StreamState.STREAMING if stream.max_duration:
-                left = (stream.start_time + stream.max_duration - now) / SECOND
+                left = (stream.start_time + stream.max_duration - self._context.now()) / SECOND
                 self._context.timers.after(left, lambda: self._max_duration(stream))
             case StreamState.STOPPING:
                 self._context.timers.after(options.stop_timeout, lambda: self._stop_timeout(stream))
@@ -89,6 +97,7 @@ class Settlement:
 
     def session_up(self) -> None:
         """Asks again for every stop whose end is not known, and sends those that could not be sent."""
+        self._up_since = asyncio.get_running_loop().time()
         for stream in self._context.registry.active_streams():
             if stream.state is StreamState.STOPPING:
                 self._owed[stream.key] = stream.create_time
@@ -120,8 +129,18 @@ class Settlement:
 
     def _start_timeout(self, started: Stream) -> None:
         stream = self._current(started)
-        if stream is not None and stream.state in {StreamState.STARTING, StreamState.UNKNOWN}:
+        if stream is None or stream.state not in {StreamState.STARTING, StreamState.UNKNOWN}:
+            return
+        if self._listening_for() < min(_HEARING, self._context.options.start_timeout):
+            self._context.timers.after(_HEARING, lambda: self._start_timeout(started))
+        else:
             self.happened(stream.key, StreamInput.START_TIMEOUT)
+
+    def _listening_for(self) -> float:
+        """Seconds since RELAY can be heard again; 0 if it can't."""
+        if self._context.session.state is not SessionState.CONNECTED:
+            return 0.0
+        return asyncio.get_running_loop().time() - self._up_since
 
     def _max_duration(self, started: Stream) -> None:
         stream = self._current(started)

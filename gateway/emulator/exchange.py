@@ -51,8 +51,8 @@ class UnknownSession(LookupError):
 class Exchange:
     """Sessions, calls and streams, with what a test or an operator can do to them.
 
-    `faults` and `frames` may be used at any time; `calls`, `streams` and `sessions` are live, read-only views. ValueError
-    names the option whose file can't be used.
+    `faults` and `frames` may be used at any time; `calls`, `streams` and `sessions` are live, read-only views.
+    ValueError names the option whose file can't be used.
     """
 
     def __init__(self, options: EmulatorOptions) -> None:

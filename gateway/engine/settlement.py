@@ -73,8 +73,8 @@ class Settlement:
     def watch_over(self, stream: Stream) -> None:
         """Sets the timer that a stream's state calls for.
 
-        RELAY's time to start or stop begins when it can be heard, so after a restart it begins anew. The longest duration
-        of a stream is of its audio, and does not.
+        RELAY's time to start or stop begins when it can be heard, so after a restart it begins anew. The longest
+        duration of a stream is of its audio, and does not.
         """
         options = self._context.options
         match stream.state:
@@ -131,7 +131,10 @@ class Settlement:
         stream = self._current(started)
         if stream is None or stream.state not in {StreamState.STARTING, StreamState.UNKNOWN}:
             return
-        if self._listening_for() < min(_HEARING, self._context.options.start_timeout):
+        news = stream.update_time - started.update_time  # asked again, or accepted: RELAY's time began anew
+        if news > 0:
+            self._context.timers.after(news / SECOND, lambda: self._start_timeout(stream))
+        elif self._listening_for() < min(_HEARING, self._context.options.start_timeout):
             self._context.timers.after(_HEARING, lambda: self._start_timeout(started))
         else:
             self.happened(stream.key, StreamInput.START_TIMEOUT)

@@ -126,7 +126,7 @@ async def serve(
         identity = Identity(uuid.uuid4().hex[:12], settings.endpoint().host, settings.credentials().project)
         services = Services(engine, identity, settings.max_watches)
         server = grpc.aio.server(options=_OPTIONS)
-        services.register(server)
+        await services.register(server)
         address = await _listen(server, settings.listen)
         try:
             with _signals(stop):

@@ -25,19 +25,23 @@ class Health:
     def __init__(self, engine: Engine, services: tuple[str, ...]) -> None:
         self._engine = engine
         self._names = (health.OVERALL_HEALTH, *services)
+        self._shown: bool | None = None
         self.servicer = health.aio.HealthServicer()
 
+    async def refresh(self) -> None:
+        """Shows the state as it is now. To be called once before the server starts: it would say SERVING otherwise."""
+        ready = is_ready(self._engine)
+        if ready is not self._shown:
+            self._shown = ready
+            serving = health_pb2.HealthCheckResponse.SERVING
+            status = serving if ready else health_pb2.HealthCheckResponse.NOT_SERVING
+            for name in self._names:
+                await self.servicer.set(name, status)
+
     async def run(self) -> None:
-        """Looks at the state a few times per second until cancelled; says NOT_SERVING when it ends."""
-        shown: bool | None = None
+        """Looks at the state a few times per second until cancelled."""
         while True:
-            ready = is_ready(self._engine)
-            if ready is not shown:
-                shown = ready
-                serving = health_pb2.HealthCheckResponse.SERVING
-                status = serving if ready else health_pb2.HealthCheckResponse.NOT_SERVING
-                for name in self._names:
-                    await self.servicer.set(name, status)
+            await self.refresh()
             await asyncio.sleep(_INTERVAL)
 
     async def drain(self) -> None:

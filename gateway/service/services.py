@@ -36,8 +36,9 @@ class Services:
         self._info = Info(engine, self._watches, identity)
         self.health = Health(engine, SERVICES)
 
-    def register(self, server: grpc.aio.Server) -> None:
-        """Adds the contract's services, health and reflection to a server."""
+    async def register(self, server: grpc.aio.Server) -> None:
+        """Adds the contract's services, health and reflection to a server that has not started."""
+        await self.health.refresh()
         streams, calls, info = Streams(self._engine), Calls(self._engine), self._info
         epoch = self._engine.journal.epoch
         server.add_generic_rpc_handlers(

@@ -29,7 +29,8 @@ class History:
         """Answers all long polls at once, and takes no more."""
         self._draining = True
         for poll in self._polls:
-            poll.reschedule(asyncio.get_running_loop().time())
+            if not poll.expired():  # else its empty page is on the way already
+                poll.reschedule(asyncio.get_running_loop().time())
 
     async def list_events(
         self, request: stream_service_pb2.ListEventsRequest, call: Call

@@ -104,11 +104,11 @@ class _Watch:
             # The registry runs a moment ahead of what is durable: the snapshot is of what it knows now, and is shown
             # once that is durable.
             self._position = max(registry.sequence, self._journal.last_sequence)
-            snapshot = list(self._snapshot(registry))
+            snapshot = self._snapshot(registry)
             await self._journal.committed(self._position)
         else:
             self._position = await position_of(self._journal, self._query.start)
-            snapshot = []
+            snapshot = iter(())
         yield self._opened()
         for part in snapshot:
             yield part
@@ -195,19 +195,22 @@ class _Watch:
         return self._message(closing=stream_service_pb2.WatchClosing(reason=reason, retry_after=retry_after))
 
     def _snapshot(self, registry: Registry) -> Iterator[bytes]:
+        """What there is now, in parts; each is encoded when it is sent, so that a large one holds nobody up."""
         match = self._query.filter
         streams = [stream for stream in registry.active_streams() if _shows_stream(match, stream)]
         calls = [] if match.control_ids else [call for call in registry.active_calls() if _shows_call(match, call)]
         parts = max(1, -(-max(len(streams), len(calls)) // _SNAPSHOT_PART))
-        for part in range(parts):
-            window = slice(part * _SNAPSHOT_PART, (part + 1) * _SNAPSHOT_PART)
-            yield self._message(
+        windows = [slice(part * _SNAPSHOT_PART, (part + 1) * _SNAPSHOT_PART) for part in range(parts)]
+        return (
+            self._message(
                 snapshot=stream_service_pb2.WatchSnapshot(
                     streams=[stream_message(stream) for stream in streams[window]],
                     calls=[call_message(call) for call in calls[window]],
-                    last=part == parts - 1,
+                    last=window is windows[-1],
                 )
             )
+            for window in windows
+        )
 
 
 def _shows_stream(match: Filter, stream: Stream) -> bool:

@@ -29,16 +29,10 @@ class Call:
     """What a handler may know of its RPC besides the request."""
 
     def __init__(self, context: RpcContext) -> None:
-        self._context = context
         remaining: float | None = context.time_remaining()  # None without a deadline, whatever the stubs say
         now = asyncio.get_running_loop().time()
         self.deadline = None if remaining is None else now + remaining
         """Loop time at which the client stops waiting; None if it waits for ever."""
-
-    @property
-    def peer(self) -> str:
-        """The client's address."""
-        return self._context.peer()
 
 
 UnaryHandler = Callable[[Any, Call], Awaitable[Message]]

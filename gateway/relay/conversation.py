@@ -7,7 +7,6 @@ timer lets time pass.
 
 import asyncio
 import enum
-from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NoReturn
@@ -35,6 +34,8 @@ from gateway.relay.redact import redacted
 __all__ = ["Conversation", "Ending", "EndingKind", "Listener", "Order"]
 
 _BROKEN = "the connection to RELAY broke; nothing was sent"
+_PART_WITHIN = 1.0
+"""Seconds that the last frames of a connection may take to be written: a peer that hangs takes nothing."""
 
 _log = structlog.get_logger(__name__)
 
@@ -63,7 +64,7 @@ class Ending(Exception):
         super().__init__(reason)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Order:
     """A command on its way: who waits for it, and until when (loop time) it may be handed to the socket."""
 
@@ -115,7 +116,7 @@ class Conversation:
         self._listener = listener
         self._show_frames = show_frames
         self._loop = asyncio.get_running_loop()
-        self._outbox: deque[Order] = deque()
+        self._outbox: dict[Order, None] = {}  # in order
         self._sent: dict[str, Order] = {}
         self._over = False
         self._taking_in = False
@@ -124,6 +125,11 @@ class Conversation:
         self._to_write = asyncio.Event()
         self._retimed = asyncio.Event()
         self._leaving = asyncio.Event()
+
+    @property
+    def taking(self) -> bool:
+        """Whether commands still have a chance to be sent."""
+        return not self._over
 
     @property
     def pending(self) -> int:
@@ -135,14 +141,14 @@ class Conversation:
         if self._over:
             order.finish(RelayDisconnected(_BROKEN))
             return
-        self._outbox.append(order)
+        self._outbox[order] = None
         self._to_write.set()
 
     def forget(self, order: Order) -> None:
         """Nobody waits for this command any more. If it was not sent, it never is."""
-        if order.request_id:
+        self._outbox.pop(order, None)
+        if self._sent.pop(order.request_id, None) is not None:
             self._protocol.forget(order.request_id)
-            self._sent.pop(order.request_id, None)
 
     def acknowledge(self, events: Iterable[RelayEvent]) -> None:
         """Tells RELAY that these events need not be sent again; all of one turn in one write."""
@@ -160,17 +166,21 @@ class Conversation:
         """
         self._to_write.set()
         ending = Ending(EndingKind.LOST, "the connection broke")
+        cancellations = _cancellations()
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._read(), name="relay read")
                 tasks.create_task(self._write(), name="relay write")
                 tasks.create_task(self._keep_time(), name="relay time")
-                tasks.create_task(self._leave(), name="relay leave")
+                await self._leave()
         except* Ending as endings:
             ending = _first(endings)
         finally:
             self._give_up()
             await self._connection.close()
+        if _cancellations() > cancellations:
+            # Python 3.11's TaskGroup forgets that it was cancelled when one of its tasks fails in the same moment.
+            raise asyncio.CancelledError
         return ending
 
     async def _read(self) -> NoReturn:
@@ -226,9 +236,8 @@ class Conversation:
                 self._protocol.kept(happening)
                 self._to_write.set()
             case DisconnectAsked(restart):
-                await self._flush()
                 kind = EndingKind.RESTART if restart else EndingKind.LOST
-                raise Ending(kind, "RELAY asked for it" + (", with a new session" if restart else ""))
+                await self._part(Ending(kind, "RELAY asked for it" + (", with a new session" if restart else "")))
             case Refused(kind, code, message):
                 raise Ending(_ENDINGS[kind], f"RELAY refused signalwire.connect with {code}: {message}")
             case Dead(reason):
@@ -237,13 +246,14 @@ class Conversation:
     async def _write(self) -> NoReturn:
         while True:
             await self._to_write.wait()
+            self._to_write.clear()
+            now = self._loop.time()
+            orders, self._outbox = self._outbox, {}
+            for order in orders:
+                self._hand_over(order, now)
             await self._flush()
 
     async def _flush(self) -> None:
-        self._to_write.clear()
-        now = self._loop.time()
-        while self._outbox:
-            self._hand_over(self._outbox.popleft(), now)
         data = self._protocol.data_to_send()
         if not data:
             return
@@ -256,6 +266,17 @@ class Conversation:
         except ConnectionFailed as error:
             # What arrived before the end is still to be read: the reader will come to it.
             _log.debug("relay_write_failed", reason=str(error))
+            self._refuse()
+
+    async def _part(self, ending: Ending) -> NoReturn:
+        """Writes what RELAY is owed, but no commands any more, and ends."""
+        self._refuse()
+        try:
+            async with asyncio.timeout(_PART_WITHIN):
+                await self._flush()
+        except TimeoutError:
+            _log.debug("relay_took_nothing_more")
+        raise ending
 
     def _hand_over(self, order: Order, now: float) -> None:
         if order.future.done():
@@ -288,17 +309,21 @@ class Conversation:
 
     async def _leave(self) -> NoReturn:
         await self._leaving.wait()
-        await self._flush()
-        raise Ending(EndingKind.CLOSED, "the gateway leaves")
+        await self._part(Ending(EndingKind.CLOSED, "the gateway leaves"))
+
+    def _refuse(self) -> None:
+        """Takes no commands any more, and gives back those that were not sent."""
+        self._over = True
+        orders, self._outbox = self._outbox, {}
+        for order in orders:
+            order.finish(RelayDisconnected(_BROKEN))
 
     def _give_up(self) -> None:
-        self._over = True
+        self._refuse()
         for answered in self._protocol.lost():
             order = self._sent.pop(answered.request_id, None)
             if order is not None:
                 order.finish(answered.outcome)
-        while self._outbox:
-            self._outbox.popleft().finish(RelayDisconnected(_BROKEN))
 
     def _show(self, direction: str, frame: bytes) -> None:
         if self._show_frames:
@@ -310,6 +335,12 @@ _ENDINGS = {
     RefusalKind.STALE: EndingKind.STALE,
     RefusalKind.OTHER: EndingKind.LOST,
 }
+
+
+def _cancellations() -> int:
+    """How many times the task that runs was cancelled from outside."""
+    task = asyncio.current_task()
+    return 0 if task is None else task.cancelling()
 
 
 def _first(endings: ExceptionGroup[Ending]) -> Ending:

@@ -180,11 +180,14 @@ class Session:
         self._closing = asyncio.Event()
         self._opening: asyncio.Timeout | None = None
         self._had_state = False
+        self._up_at = 0.0
 
     @property
     def state(self) -> SessionState:
-        """Where it is."""
-        return self._state
+        """Where it is; WAITING as soon as a connection that ends takes no commands any more."""
+        conversation = self._conversation
+        ending = self._state is SessionState.CONNECTED and (conversation is None or not conversation.taking)
+        return SessionState.WAITING if ending else self._state
 
     @property
     def contexts(self) -> frozenset[str]:
@@ -194,7 +197,7 @@ class Session:
     def status(self) -> SessionStatus:
         """How it is."""
         return SessionStatus(
-            self._state,
+            self.state,
             self._since,
             self._attempts,
             self._last_error,
@@ -215,7 +218,7 @@ class Session:
             RelayDisconnected: There is no session (in time).
         """
         loop = asyncio.get_running_loop()
-        while self._state is not SessionState.CONNECTED:
+        while self.state is not SessionState.CONNECTED:
             if until is None or until <= loop.time() or self._state in {SessionState.CLOSED, SessionState.REFUSED}:
                 raise RelayDisconnected(f"there is no RELAY session now: {self._last_error or 'it is being opened'}")
             waiter = loop.create_future()
@@ -249,17 +252,15 @@ class Session:
             OutcomeUnknown: It was sent, and no answer came or will come.
         """
         conversation = self._conversation
-        if conversation is None or self._state is not SessionState.CONNECTED:
+        if conversation is None or self.state is not SessionState.CONNECTED:
             raise RelayDisconnected(f"there is no RELAY session now: {self._last_error or 'it is being opened'}")
         order = Order(command, send_by, on_sent)
         timer = None if send_by is None else asyncio.get_running_loop().call_at(send_by, order.expire)
         conversation.submit(order)
         try:
             return await order.future
-        except asyncio.CancelledError:
-            conversation.forget(order)
-            raise
         finally:
+            conversation.forget(order)
             if timer is not None:
                 timer.cancel()
 
@@ -291,21 +292,26 @@ class Session:
             CredentialsRefused: RELAY does not take the credentials, and never did.
         """
         self._resume = self._load()
+        try:
+            await self._keep()
+        finally:
+            if self._state is not SessionState.REFUSED:
+                self._enter(SessionState.CLOSED)
+
+    async def _keep(self) -> None:
         delays = self._delays()
         while not self._closing.is_set():
             self._enter(SessionState.CONNECTING)
-            began = asyncio.get_running_loop().time()
             self._had_state = self._had_state or self._resume is not None
             ending, was_up = await self._attempt()
             if ending.kind is EndingKind.CLOSED:
                 break
             self._note(ending)
-            held = was_up and asyncio.get_running_loop().time() - began >= self._options.steady_after
+            held = was_up and asyncio.get_running_loop().time() - self._up_at >= self._options.steady_after
             if held:
                 delays = self._delays()
             elif ending.kind is not EndingKind.STALE:
                 await self._pause(next(delays))
-        self._enter(SessionState.CLOSED)
 
     async def close(self) -> None:
         """Leaves. RELAY keeps the session for a while, so the next process can resume it."""
@@ -345,6 +351,9 @@ class Session:
             return Ending(EndingKind.CLOSED, "the gateway leaves"), False
         finally:
             self._opening = None
+        if self._closing.is_set():
+            await connection.close()
+            return Ending(EndingKind.CLOSED, "the gateway leaves"), False
         return await self._talk(connection)
 
     async def _talk(self, connection: Connection) -> tuple[Ending, bool]:
@@ -361,8 +370,6 @@ class Session:
         )
         conversation = Conversation(connection, protocol, self, show_frames=self._options.show_frames)
         self._conversation = conversation
-        if self._closing.is_set():
-            conversation.leave()
         try:
             ending = await conversation.run()
         finally:
@@ -422,6 +429,7 @@ class Session:
         self._attempts = 0
         self._refusals = 0
         self._save(ResumeState(self._owner, connected.protocol, kept) if connected.protocol else None)
+        self._up_at = asyncio.get_running_loop().time()
         _log.info("relay_connected", restored=connected.restored, host=self._endpoint.host)
         self._enter(SessionState.CONNECTED)
         await self._observer.session_up(up)

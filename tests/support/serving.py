@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -159,6 +159,12 @@ class Served:
         sequence = self.write(*drafts)
         await self.journal.committed(sequence)
         return sequence
+
+    @contextlib.contextmanager
+    def commits_held(self) -> Iterator[None]:
+        """Nothing becomes durable meanwhile."""
+        with self.journal._database._turn:
+            yield
 
     def stream(self, state: StreamState, control_id: str = "stream-1", **fields: Any) -> Draft:
         """The event that a stream is in a state now."""

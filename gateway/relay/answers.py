@@ -1,6 +1,7 @@
 """What RELAY's answers and their fields mean (RELAY sections 2 and 3). Tolerant: nothing that RELAY sends raises."""
 
 import enum
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -9,6 +10,7 @@ import msgspec
 from gateway.domain.errors import CallstreamError, OutcomeUnknown, RelayFailed, RelayRejected
 from gateway.relay import frames, wire
 from gateway.relay.commands import Result
+from gateway.relay.redact import scrubbed
 
 __all__ = ["RefusalKind", "Refused", "flag", "id_text", "outcome_of", "refusal_of", "seconds", "text"]
 
@@ -52,19 +54,22 @@ def refusal_of(error: CallstreamError, *, resuming: bool) -> Refused:
     return Refused(RefusalKind.OTHER if kind is RefusalKind.STALE and not resuming else kind, code, message)
 
 
-def outcome_of(method: str, frame: frames.Incoming) -> Result | CallstreamError:
-    """What an answer means (RELAY section 3): codes are text, any 2xx is success, and so is none."""
+def outcome_of(method: str, frame: frames.Incoming, secrets: Iterable[str] = ()) -> Result | CallstreamError:
+    """What an answer means (RELAY section 3): codes are text, any 2xx is success, and so is none.
+
+    A message that quotes one of `secrets` is told without it.
+    """
     if bytes(frame.error) not in {b"", b"null"}:
         try:
             refusal = msgspec.json.decode(frame.error, type=frames.Refusal)
         except _UNREADABLE:
             refusal = frames.Refusal()
-        return RelayRejected(method, _word(refusal.code), _word(refusal.message))
+        return RelayRejected(method, _word(refusal.code), scrubbed(_word(refusal.message), secrets))
     try:
         body = msgspec.json.decode(frame.result, type=dict[str, Any])
     except _UNREADABLE:
         return OutcomeUnknown(f"RELAY's answer to {method} can't be read")
-    code, message = _word(body.get("code")), _word(body.get("message"))
+    code, message = _word(body.get("code")), scrubbed(_word(body.get("message")), secrets)
     if not code or (code.startswith("2") and len(code) == len("200")):
         return Result(code, message, body)
     if code.startswith("5") and len(code) == len("500"):

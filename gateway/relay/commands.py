@@ -27,6 +27,12 @@ class Command:
     method: str
     params: Mapping[str, Any] = field(repr=False)
 
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must appear nowhere, should RELAY quote it."""
+        token = self.params.get("authorization_bearer_token")
+        return (token,) if isinstance(token, str) and token else ()
+
 
 @dataclass(frozen=True, slots=True)
 class Result:

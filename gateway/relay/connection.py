@@ -1,7 +1,9 @@
 """Moves bytes between RELAY's WebSocket and the session: batches in, batches out, nothing understood."""
 
 import asyncio
+import logging
 from collections.abc import Sequence
+from typing import Final
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, WebSocketException
@@ -13,8 +15,14 @@ __all__ = ["Connection", "ConnectionFailed", "open_connection"]
 
 _MAX_BATCH = 1024
 """Messages that are taken in one turn, so that watches and calls keep theirs."""
+_MAX_BATCH_BYTES = 2 * wire.MAX_FRAME_BYTES
+"""Bytes that are taken while nobody fetches them; the socket holds the rest."""
 _CLOSE_WITHIN = 2.0
 """Seconds that RELAY has to take its leave."""
+
+# At debug level the library logs frames as they are, and the first one holds the token. `redact.py` is for that.
+_library_log: Final = logging.getLogger("gateway.relay.websocket")
+_library_log.setLevel(logging.INFO)
 
 
 class ConnectionFailed(Exception):
@@ -27,6 +35,7 @@ class Connection:
     def __init__(self, websocket: ClientConnection) -> None:
         self._websocket = websocket
         self._arrived: list[bytes] = []
+        self._arrived_bytes = 0
         self._failure: ConnectionFailed | None = None
         self._something = asyncio.Event()
         self._room = asyncio.Event()
@@ -38,8 +47,9 @@ class Connection:
             while True:
                 message = await self._websocket.recv(decode=False)
                 self._arrived.append(message)  # looked up only now: `receive` puts a new list in its place
+                self._arrived_bytes += len(message)
                 self._something.set()
-                if len(self._arrived) >= _MAX_BATCH:
+                if len(self._arrived) >= _MAX_BATCH or self._arrived_bytes >= _MAX_BATCH_BYTES:
                     self._room.clear()
                     await self._room.wait()
         except ConnectionClosed as error:
@@ -57,7 +67,7 @@ class Connection:
             if self._failure is not None:
                 raise self._failure
             await self._something.wait()
-        arrived, self._arrived = self._arrived, []
+        arrived, self._arrived, self._arrived_bytes = self._arrived, [], 0
         self._room.set()
         if not arrived and self._failure is not None:
             raise self._failure
@@ -91,10 +101,18 @@ class Connection:
 
 
 def _why(error: ConnectionClosed) -> str:
+    if error.sent is not None and not error.rcvd_then_sent:
+        return f"the gateway closed the connection with {error.sent.code}: {error.sent.reason}".rstrip(": ")
     close = error.rcvd
     if close is None:
         return "the connection broke"
     return f"RELAY closed the connection with {close.code}" + (f": {close.reason}" if close.reason else "")
+
+
+class _Connect(connect):
+    def process_redirect(self, exc: Exception) -> Exception:
+        """Follows no redirect: the token goes to the host that was configured, and to no other."""
+        return exc
 
 
 async def open_connection(endpoint: Endpoint, timeout: float) -> Connection:  # noqa: ASYNC109 - of the library below
@@ -106,7 +124,7 @@ async def open_connection(endpoint: Endpoint, timeout: float) -> Connection:  # 
         ConnectionFailed: It could not be opened in time, or not at all.
     """
     try:
-        websocket = await connect(
+        websocket = await _Connect(
             endpoint.url,
             ssl=endpoint.ssl_context(),
             compression=None,
@@ -114,8 +132,9 @@ async def open_connection(endpoint: Endpoint, timeout: float) -> Connection:  # 
             close_timeout=_CLOSE_WITHIN,
             ping_interval=None,
             max_size=wire.MAX_FRAME_BYTES,
-            proxy=True if endpoint.scheme == "wss" else None,
+            proxy=None if endpoint.loopback else True,
             user_agent_header=None,
+            logger=_library_log,
         )
     except TimeoutError as error:
         raise ConnectionFailed(f"{endpoint.url} did not answer in {timeout:g} s") from error

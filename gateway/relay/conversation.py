@@ -109,12 +109,19 @@ class Conversation:
     """Runs one connection."""
 
     def __init__(
-        self, connection: Connection, protocol: Protocol, listener: Listener, *, show_frames: bool = False
+        self,
+        connection: Connection,
+        protocol: Protocol,
+        listener: Listener,
+        *,
+        show_frames: bool = False,
+        secrets: Sequence[str] = (),
     ) -> None:
         self._connection = connection
         self._protocol = protocol
         self._listener = listener
         self._show_frames = show_frames
+        self._secrets = secrets
         self._loop = asyncio.get_running_loop()
         self._outbox: dict[Order, None] = {}  # in order
         self._sent: dict[str, Order] = {}
@@ -327,7 +334,7 @@ class Conversation:
 
     def _show(self, direction: str, frame: bytes) -> None:
         if self._show_frames:
-            _log.debug("relay_frame", direction=direction, frame=redacted(frame))
+            _log.debug("relay_frame", direction=direction, frame=redacted(frame, self._secrets))
 
 
 _ENDINGS = {

@@ -10,6 +10,7 @@ from typing import Any, Final
 __all__ = ["Credentials", "Endpoint", "is_loopback"]
 
 _HOST: Final = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(?P<port>[0-9]{1,5}))?")
+_NAME: Final = re.compile(r"(?:[A-Za-z0-9_-]{1,63}\.)*[A-Za-z0-9_-]{1,63}\.?")
 _MAX_PORT: Final = 65535
 
 
@@ -19,6 +20,17 @@ def is_loopback(name: str) -> bool:
         return ipaddress.ip_address(name.strip("[]")).is_loopback
     except ValueError:
         return name == "localhost"
+
+
+def _is_host(name: str) -> bool:
+    """Whether a name without port can be looked up at all: what cannot must not fail later, in a loop."""
+    if not name.startswith("["):
+        return _NAME.fullmatch(name) is not None
+    try:
+        ipaddress.IPv6Address(name.strip("[]"))
+    except ValueError:
+        return False
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +76,7 @@ class Endpoint:
     def __post_init__(self) -> None:
         """Checks it: a host with anything else in it could send the token elsewhere."""
         found = _HOST.fullmatch(self.host)
-        if found is None or int(found["port"] or 0) > _MAX_PORT:
+        if found is None or not _is_host(found["name"]) or not 0 < int(found["port"] or 1) <= _MAX_PORT:
             raise ValueError(
                 f"{self.host!r} is no RELAY host: give a name or address with an optional port, like host:443"
             )
@@ -77,6 +89,11 @@ class Endpoint:
     def url(self) -> str:
         """Where the WebSocket is opened."""
         return f"{self.scheme}://{self.host}"
+
+    @property
+    def loopback(self) -> bool:
+        """Whether it is on this machine."""
+        return is_loopback(self.host if self.host.endswith("]") else self.host.rpartition(":")[0] or self.host)
 
     def ssl_context(self) -> ssl.SSLContext | None:
         """How the server is verified; None for ws.

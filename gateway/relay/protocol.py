@@ -116,6 +116,7 @@ Happening = Connected | Refused | Answered | Arrived | AuthorizationChanged | Di
 class _Pending:
     method: str
     due: float
+    secrets: tuple[str, ...]
 
 
 class Protocol:
@@ -186,7 +187,7 @@ class Protocol:
         if len(frame) > wire.MAX_FRAME_BYTES:
             # RELAY would close the connection, and all that is under way would be lost with it.
             raise ValueError(f"{command.method} is {len(frame)} bytes, RELAY takes {wire.MAX_FRAME_BYTES}")
-        self._pending[request_id] = _Pending(command.method, now + self._timeouts.request)
+        self._pending[request_id] = _Pending(command.method, now + self._timeouts.request, command.secrets)
         self._to_send.append(frame)
         return request_id
 
@@ -352,7 +353,7 @@ class Protocol:
             return
         pending = self._pending.pop(answer_id, None)
         if pending is not None:
-            self._happened.append(Answered(answer_id, outcome_of(pending.method, frame)))
+            self._happened.append(Answered(answer_id, outcome_of(pending.method, frame, pending.secrets)))
 
     def _connect_answered(self, frame: frames.Incoming) -> None:
         outcome = outcome_of(wire.CONNECT, frame)

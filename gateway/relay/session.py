@@ -28,6 +28,7 @@ from gateway.relay.conversation import Conversation, Ending, EndingKind, Order
 from gateway.relay.endpoint import Credentials, Endpoint
 from gateway.relay.payloads import RelayEvent
 from gateway.relay.protocol import Connected, Protocol, Timeouts
+from gateway.relay.redact import scrubbed
 from gateway.relay.resume import ResumeState, ResumeStore
 
 __all__ = [
@@ -368,7 +369,9 @@ class Session:
             agent=self._agent,
             resume=self._resume,
         )
-        conversation = Conversation(connection, protocol, self, show_frames=self._options.show_frames)
+        conversation = Conversation(
+            connection, protocol, self, show_frames=self._options.show_frames, secrets=self._credentials.secrets
+        )
         self._conversation = conversation
         try:
             ending = await conversation.run()
@@ -413,9 +416,8 @@ class Session:
             )
 
     def _scrubbed(self, reason: str) -> str:
-        for secret in self._credentials.secrets:
-            reason = reason.replace(secret, "***")
-        return reason
+        state = self._resume.authorization_state if self._resume is not None else ""
+        return scrubbed(reason, [*self._credentials.secrets, *filter(None, [state])])
 
     # What the conversation tells.
 

@@ -10,7 +10,15 @@ from gateway.relay.endpoint import Credentials, Endpoint, is_loopback
 
 @pytest.mark.parametrize(
     "host",
-    ["relay.signalwire.com", "relay.signalwire.com:443", "127.0.0.1:8765", "[::1]:8765", "space-1.signalwire.com"],
+    [
+        "relay.signalwire.com",
+        "relay.signalwire.com:443",
+        "relay.signalwire.com.",
+        "x" * 63 + ".signalwire.com",
+        "127.0.0.1:8765",
+        "[::1]:8765",
+        "space-1.signalwire.com",
+    ],
 )
 def test_takes_host_with_optional_port(host: str) -> None:
     """A name or an address with an optional port is a host, and the URL is made of it as it is."""
@@ -34,12 +42,29 @@ def test_takes_host_with_optional_port(host: str) -> None:
         "relay.signalwire.com:65536",
         "relay.signalwire.com:443:443",
         "::1",
+        "[:::::]",
+        "[127.0.0.1]",
+        "[]",
+        "..",
+        ".signalwire.com",
+        "relay..signalwire.com",
+        "x" * 64 + ".signalwire.com",
+        "relay.signalwire.com:0",
     ],
 )
 def test_refuses_what_could_lead_elsewhere(host: str) -> None:
     """Anything but a host and a port is refused before connecting, with a word on what to give."""
     with pytest.raises(ValueError, match="give a name or address with an optional port"):
         Endpoint(host)
+
+
+@pytest.mark.parametrize(
+    ("host", "local"),
+    [("localhost", True), ("[::1]", True), ("[::1]:1", True), ("127.0.0.1:1", True), ("relay.signalwire.com", False)],
+)
+def test_loopback_is_told_from_the_rest(host: str, local: bool) -> None:
+    """The port makes no difference."""
+    assert Endpoint(host).loopback is local
 
 
 @pytest.mark.parametrize("host", ["localhost", "localhost:8765", "127.0.0.1", "127.9.9.9:1", "[::1]:8765"])

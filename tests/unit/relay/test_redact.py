@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.relay import frames
-from gateway.relay.redact import REDACTED, redacted
+from gateway.relay.redact import REDACTED, redacted, scrubbed
 
 SECRET = "s3cr3t-value"
 NAMES = ["token", "jwt_token", "authorization_state", "authorization_bearer_token", "authentication"]
@@ -78,6 +78,34 @@ def test_event_of_authorization_state_keeps_its_type() -> None:
     shown = redacted(json.dumps(frame).encode())
     assert SECRET not in shown
     assert "signalwire.authorization.state" in shown
+
+
+@pytest.mark.parametrize("depth", [100, 300, 900, 5_000])
+@pytest.mark.parametrize(("opening", "closing"), [(b'{"a":', b"}"), (b"[", b"]")])
+def test_nesting_neither_raises_nor_shows(depth: int, opening: bytes, closing: bytes) -> None:
+    """However deep a frame is nested, the log line is made, and a secret at its bottom does not show."""
+    bottom = b'{"token":"s3cr3t-value"}'
+    assert SECRET not in redacted(opening * depth + bottom + closing * depth)
+
+
+def test_secret_headers_are_hidden() -> None:
+    """A SIP header whose name smells of a secret hides the value that stands beside it."""
+    headers = [{"name": "Authorization", "value": SECRET}, {"name": "X-Room", "value": "12"}]
+    shown = redacted(json.dumps({"headers": headers}).encode())
+    assert SECRET not in shown
+    assert "12" in shown
+
+
+@given(_json)
+def test_known_secrets_show_nowhere(around: Any) -> None:
+    """A secret that RELAY quotes in a text or a name is hidden, though no name gives it away."""
+    frame = {"error": {"message": f"bad {SECRET}!", f"x-{SECRET}": [around, SECRET]}}
+    assert SECRET not in redacted(json.dumps(frame).encode(), [SECRET])
+
+
+def test_texts_are_scrubbed_of_known_secrets() -> None:
+    """Each occurrence of each secret goes, the rest stays."""
+    assert scrubbed("a B c B d", ["B", "d"]) == f"a {REDACTED} c {REDACTED} {REDACTED}"
 
 
 def test_long_frames_are_cut() -> None:

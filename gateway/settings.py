@@ -25,7 +25,7 @@ from gateway.relay.endpoint import Credentials, Endpoint, is_loopback
 from gateway.setting_types import Secret, Switch, Text, count, duration, one_of, shown, size
 from gateway.sources import read_environment, read_file
 
-__all__ = ["MEMORY", "Settings"]
+__all__ = ["MEMORY", "ExplicitSettings", "Settings"]
 
 MEMORY: Final = ":memory:"
 """The data directory that keeps nothing."""
@@ -73,7 +73,7 @@ class Settings(BaseSettings):
         Field("info", description="debug shows RELAY frames, without their secrets")
     )
     log_format: Annotated[Literal["auto", "console", "json"], one_of("auto", "console", "json")] = Field(
-        "auto", description="auto: console on a terminal, JSON lines otherwise"
+        "auto", description="auto means console on a terminal, JSON lines otherwise"
     )
 
     project_id: Text = Field("", description="SignalWire project")
@@ -253,6 +253,22 @@ class Settings(BaseSettings):
             retention_bytes=self.retention_size,
             synchronous="FULL" if self.journal_sync == "full" else "NORMAL",
         )
+
+
+class ExplicitSettings(Settings):
+    """Settings given by a program (a demo, a test): the environment and files of its user say nothing."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the signature is pydantic's
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What is given, and defaults."""
+        return (init_settings,)
 
 
 def _host(relay_host: str, space: str) -> str:

@@ -1,0 +1,1 @@
+"""A friendly client of the gateway's contract: `callstream call` and `callstream stream`."""

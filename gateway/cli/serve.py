@@ -1,0 +1,40 @@
+"""`callstream serve`: the gateway."""
+
+from typing import Any
+
+import click
+
+from gateway.cli.configuration import load, setting_options
+from gateway.cli.output import Failure, remark
+from gateway.logs import configure_logging
+
+__all__ = ["command"]
+
+
+@click.command("serve", short_help="Serve gRPC to clients, over one RELAY session.")
+@setting_options
+def command(**flags: Any) -> None:
+    """Serve gRPC to clients, over one RELAY session.
+
+    Credentials come from SIGNALWIRE_PROJECT_ID and SIGNALWIRE_API_TOKEN, or from SIGNALWIRE_JWT_TOKEN; there is
+    no flag for tokens, as other processes can read flags. A flag beats its environment variable, which beats the
+    file that --config names; `callstream check-config` shows what is in force. Durations are seconds or like
+    500ms, 90s, 36h, 7d; sizes are bytes or like 500MB, 1GiB.
+
+    One line on standard error tells the address once gRPC is served. RELAY may not be connected by then:
+    `callstream health` tells that. SIGTERM and SIGINT let open requests end before the process does.
+    """
+    settings = load(flags).settings
+    configure_logging(settings.log_level, settings.log_format, settings.secrets)
+    import uvloop
+
+    from gateway.server import StartFailed, serve
+
+    try:
+        uvloop.run(serve(settings, on_ready=_announce))
+    except StartFailed as error:
+        raise Failure(str(error), error.exit_code) from error
+
+
+def _announce(address: str) -> None:
+    remark(f"callstream serves gRPC on {address}")

@@ -5,8 +5,9 @@ breaks whatever the test wants broken.
 """
 
 import asyncio
+import contextlib
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import Any
@@ -18,7 +19,7 @@ from websockets.http11 import Request, Response
 
 from gateway.relay.endpoint import Endpoint
 
-__all__ = ["Peer", "ScriptedRelay", "scripted_relay"]
+__all__ = ["Peer", "ScriptedRelay", "mute_server", "scripted_relay"]
 
 _WITHIN = 10.0
 """Seconds after which a frame that a test waits for counts as never coming."""
@@ -55,6 +56,10 @@ class Peer:
         for frame in frames:
             self._websocket.protocol.send_text(frame)
         self._websocket.transport.write(b"".join(self._websocket.protocol.data_to_send()))
+
+    async def send_pieces(self, pieces: Iterable[str]) -> None:
+        """Sends one message in fragments."""
+        await self._websocket.send(pieces)
 
     async def answer(self, request: Mapping[str, Any], result: Any) -> None:
         """Answers a request with a result."""
@@ -95,6 +100,12 @@ class Peer:
         self._websocket.transport.abort()
         self.done.set()
 
+    async def cut_and_forget(self, caller: "asyncio.Task[Any]") -> None:
+        """Breaks the connection under a caller of whom the test wants to know no more."""
+        self.cut()
+        await asyncio.wait([caller])
+        caller.exception()
+
     def stop_reading(self) -> None:
         """Takes nothing more from the socket, as a peer does that hangs."""
         self._websocket.transport.pause_reading()
@@ -106,6 +117,8 @@ class ScriptedRelay:
     def __init__(self) -> None:
         self.refuse_with: list[HTTPStatus] = []
         """HTTP statuses for the next attempts; each is used once."""
+        self.redirect_to = ""
+        """Where attempts are sent instead, if anywhere."""
         self.attempts = 0
         """Openings of a WebSocket, refused ones included."""
         self.headers: list[Mapping[str, str]] = []
@@ -155,6 +168,10 @@ class ScriptedRelay:
         """Refuses what the test wants refused."""
         self.attempts += 1
         self.headers.append(dict(request.headers.raw_items()))
+        if self.redirect_to:
+            response = connection.respond(HTTPStatus.FOUND, "elsewhere\n")
+            response.headers["Location"] = self.redirect_to
+            return response
         if self.refuse_with:
             return connection.respond(self.refuse_with.pop(0), "not now\n")
         return None
@@ -181,4 +198,26 @@ async def scripted_relay(tls: ssl.SSLContext | None = None) -> AsyncIterator[Scr
     finally:
         relay.release()
         server.close()
+        await server.wait_closed()
+
+
+@asynccontextmanager
+async def mute_server() -> AsyncIterator[tuple[Endpoint, asyncio.Event]]:
+    """A server that takes connections and says nothing; the event tells that one came."""
+    came = asyncio.Event()
+    held: list[asyncio.StreamWriter] = []
+
+    def hold(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        held.append(writer)
+        came.set()
+
+    server = await asyncio.start_server(hold, "127.0.0.1", 0)
+    try:
+        yield Endpoint(f"127.0.0.1:{server.sockets[0].getsockname()[1]}", scheme="ws"), came
+    finally:
+        server.close()
+        for writer in held:
+            writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
         await server.wait_closed()

@@ -15,6 +15,8 @@ from gateway.relay.redact import scrubbed
 __all__ = ["RefusalKind", "Refused", "flag", "id_text", "outcome_of", "refusal_of", "seconds", "text"]
 
 _PERMISSION_DENIED: Final = -32001
+_ID: Final = msgspec.json.Decoder(str | int | float)
+_SECONDS: Final = msgspec.json.Decoder(float)
 _UNREADABLE: Final = (msgspec.MsgspecError, ValueError, RecursionError)
 
 
@@ -103,7 +105,7 @@ def text(params: msgspec.Raw, name: str) -> str:
 def id_text(raw_id: bytes) -> str:
     """A JSON-RPC id as text: strings as they are, numbers as written, "" for what identifies nothing."""
     try:
-        value = msgspec.json.decode(raw_id, type=str | int | float)
+        value = _ID.decode(raw_id)
     except _UNREADABLE:
         return ""
     return value if isinstance(value, str) else raw_id.decode()
@@ -112,7 +114,7 @@ def id_text(raw_id: bytes) -> str:
 def seconds(timestamp: msgspec.Raw) -> float | None:
     """A time in float seconds; None for anything that is no time."""
     try:
-        value = msgspec.json.decode(timestamp, type=float)
+        value = _SECONDS.decode(timestamp)
     except _UNREADABLE:
         return None
     return value if 0 < value < 1e11 else None  # noqa: PLR2004 - the year 5138

@@ -144,10 +144,7 @@ class Conversation:
         return len(self._outbox) + self._protocol.pending
 
     def submit(self, order: Order) -> None:
-        """Sends a command as soon as the socket takes it."""
-        if self._over:
-            order.finish(RelayDisconnected(_BROKEN))
-            return
+        """Sends a command as soon as the socket takes it; only while `taking`."""
         self._outbox[order] = None
         self._to_write.set()
 
@@ -219,23 +216,33 @@ class Conversation:
     async def _handle(self, happenings: Sequence[Happening]) -> None:
         """Tells the listener what happened, in order; events that came together are told together."""
         events: list[RelayEvent] = []
-        for happening in happenings:
-            if isinstance(happening, Arrived):
-                events.append(happening.event)
-                continue
+        try:
+            for happening in happenings:
+                if isinstance(happening, Arrived):
+                    events.append(happening.event)
+                    continue
+                if events:
+                    await self._listener.relay_events(events)
+                    events = []
+                await self._handle_one(happening)
             if events:
                 await self._listener.relay_events(events)
-                events = []
-            await self._handle_one(happening)
-        if events:
-            await self._listener.relay_events(events)
+        except asyncio.CancelledError:
+            # An answer that came is one, also if the connection ends before the events ahead of it were taken in.
+            for happening in happenings:
+                if isinstance(happening, Answered):
+                    self._answered(happening)
+            raise
+
+    def _answered(self, answered: Answered) -> None:
+        order = self._sent.pop(answered.request_id, None)
+        if order is not None:
+            order.finish(answered.outcome)
 
     async def _handle_one(self, happening: Happening) -> None:
         match happening:
-            case Answered(request_id, outcome):
-                order = self._sent.pop(request_id, None)
-                if order is not None:
-                    order.finish(outcome)
+            case Answered():
+                self._answered(happening)
             case Connected():
                 await self._listener.connected(happening)
             case AuthorizationChanged(authorization_state):
@@ -328,9 +335,7 @@ class Conversation:
     def _give_up(self) -> None:
         self._refuse()
         for answered in self._protocol.lost():
-            order = self._sent.pop(answered.request_id, None)
-            if order is not None:
-                order.finish(answered.outcome)
+            self._answered(answered)
 
     def _show(self, direction: str, frame: bytes) -> None:
         if self._show_frames:

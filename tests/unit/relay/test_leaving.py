@@ -1,19 +1,30 @@
 """The end of a connection, whoever wants it: bounded in time, and honest about commands and cancellations."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
+import msgspec
 import pytest
+from websockets.exceptions import ConnectionClosed
 
 from gateway.domain.errors import DeadlineExceeded, OutcomeUnknown, RelayDisconnected
 from gateway.relay import commands, connection, conversation
 from gateway.relay.commands import Command, Result
+from gateway.relay.endpoint import Endpoint
 from gateway.relay.session import Session, SessionState
 from tests.support.relay_observer import RecordingObserver, reached, running_session
 from tests.support.scripted_relay import Peer, ScriptedRelay, scripted_relay
 
 STOP = commands.stop_stream(node_id="n", call_id="c", control_id="s")
 LARGE = Command("calling.stream", {"name": "x" * (9 * 1024 * 1024)})
+
+
+@pytest.fixture
+async def scripted() -> AsyncIterator[ScriptedRelay]:
+    """A server of the test's own."""
+    async with scripted_relay() as relay:
+        yield relay
 
 
 async def hanging(relay: ScriptedRelay, session: Session) -> "tuple[Peer, asyncio.Task[Any]]":
@@ -131,6 +142,102 @@ async def test_a_command_in_the_turn_of_the_end_is_refused() -> None:
         with pytest.raises(RelayDisconnected):
             await caller
         assert await peer.closed() == 1000
+
+
+class TestAnswersBehindEvents:
+    """An answer came together with events, and the observer takes its time over those."""
+
+    async def held_up(
+        self, relay: ScriptedRelay, session: Session, observer: RecordingObserver
+    ) -> "asyncio.Task[Result]":
+        """A caller whose answer has come behind an event that is still being taken in."""
+        peer = await relay.session("p")
+        await observer.until(lambda told: told.ups)
+        observer.gate.clear()
+        caller = asyncio.create_task(session.execute(STOP, send_by=None))
+        request = await peer.request("calling.stream.stop")
+        event = {"event_type": "calling.call.state", "params": {"call_id": "c"}}
+        await peer.send_many(
+            [
+                msgspec.json.encode({"jsonrpc": "2.0", "id": "e", "method": "signalwire.event", "params": event}),
+                msgspec.json.encode({"jsonrpc": "2.0", "id": request["id"], "result": {"code": "200"}}),
+            ]
+        )
+        await observer.until(lambda told: told.events)
+        return caller
+
+    async def test_answer_is_told_though_the_connection_ends(self) -> None:
+        """The caller gets what RELAY said rather than waiting for ever."""
+        observer = RecordingObserver()
+        async with scripted_relay() as relay, running_session(relay.endpoint, observer) as session:
+            caller = await self.held_up(relay, session, observer)
+            await session.close()
+            async with asyncio.timeout(5):
+                assert (await caller).code == "200"
+
+    async def test_answer_is_passed_over_when_its_caller_has_gone(self) -> None:
+        """Nobody is told, and the connection goes on."""
+        observer = RecordingObserver()
+        async with scripted_relay() as relay, running_session(relay.endpoint, observer) as session:
+            caller = await self.held_up(relay, session, observer)
+            caller.cancel()
+            await asyncio.wait([caller])
+            observer.gate.set()
+            assert session.state is SessionState.CONNECTED
+            assert session.status().pending_requests == 0
+
+
+async def test_answer_may_come_after_the_time_to_send(scripted: ScriptedRelay) -> None:
+    """`send_by` bounds when a command is sent, not when RELAY answers."""
+    observer = RecordingObserver()
+    async with running_session(scripted.endpoint, observer) as session:
+        peer = await scripted.session("p")
+        await observer.until(lambda told: told.ups)
+        loop = asyncio.get_running_loop()
+        send_by = loop.time() + 0.05
+        caller = asyncio.create_task(session.execute(STOP, send_by=send_by))
+        request = await peer.request("calling.stream.stop")
+        await reached(lambda: loop.time() > send_by)
+        await peer.answer(request, {"code": "200"})
+        assert (await caller).code == "200"
+
+
+async def test_closing_in_the_moment_the_socket_opens(scripted: ScriptedRelay, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A socket that opens while the session closes is closed again, and no credentials are sent over it."""
+    opened = asyncio.Event()
+
+    async def opening(endpoint: Endpoint, timeout: float) -> connection.Connection:  # noqa: ASYNC109 - as the original
+        socket = await connection.open_connection(endpoint, timeout)
+        opened.set()
+        session._closing.set()
+        return socket
+
+    monkeypatch.setattr("gateway.relay.session.open_connection", opening)
+    observer = RecordingObserver()
+    async with running_session(scripted.endpoint, observer) as session:
+        await opened.wait()
+        peer = await scripted.accept()
+        with pytest.raises(ConnectionClosed):
+            await peer.read()
+        await reached(lambda: session.state is SessionState.CLOSED)
+        session.acknowledge([])
+    assert observer.told == []
+
+
+async def test_waiter_that_leaves_as_the_session_ends(scripted: ScriptedRelay) -> None:
+    """Who stops waiting in the very turn in which the waiting is over disturbs nobody."""
+    observer = RecordingObserver()
+    async with running_session(scripted.endpoint, observer) as session:
+        await scripted.accept()
+        until = asyncio.get_running_loop().time() + 3600
+        leaving, staying = (asyncio.create_task(session.wait_connected(until)) for _ in range(2))
+        await asyncio.sleep(0)
+        leaving.cancel()
+        session._enter(SessionState.CLOSED)
+        with pytest.raises(RelayDisconnected):
+            await staying
+        await asyncio.wait([leaving])
+        assert leaving.cancelled()
 
 
 class TestCancellation:

@@ -45,7 +45,8 @@ async def test_library_does_not_log_frames(caplog: pytest.LogCaptureFixture) -> 
             await relay.session("p")
             await observer.until(lambda told: told.ups)
     ours = [record for record in caplog.records if record.name != "websockets.server"]
-    assert not [record for record in ours if "signalwire" in record.getMessage()]
+    # It shortens the frames that it logs, so the token itself may or may not be in what it shows.
+    assert not [record for record in ours if "TEXT" in record.getMessage()]
 
 
 async def test_refusals_are_told_without_the_bearer_token() -> None:

@@ -11,11 +11,9 @@ and never again after the connection broke. Its outcome is then unknown, and wha
 """
 
 import asyncio
-import enum
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol as TypingProtocol
 
 import structlog
 
@@ -26,10 +24,12 @@ from gateway.relay.commands import Command, Result
 from gateway.relay.connection import Connection, ConnectionFailed, open_connection
 from gateway.relay.conversation import Conversation, Ending, EndingKind, Order
 from gateway.relay.endpoint import Credentials, Endpoint
+from gateway.relay.observer import SessionDown, SessionObserver, SessionUp
 from gateway.relay.payloads import RelayEvent
 from gateway.relay.protocol import Connected, Protocol, Timeouts
 from gateway.relay.redact import scrubbed
 from gateway.relay.resume import ResumeState, ResumeStore
+from gateway.relay.status import SessionState, SessionStatus
 
 __all__ = [
     "CredentialsRefused",
@@ -52,56 +52,6 @@ class CredentialsRefused(Exception):
     """RELAY does not take the credentials, and never did: trying again will not help."""
 
 
-class SessionState(enum.Enum):
-    """Where the session is."""
-
-    CONNECTING = enum.auto()
-    CONNECTED = enum.auto()
-    WAITING = enum.auto()
-    REFUSED = enum.auto()
-    CLOSED = enum.auto()
-
-
-@dataclass(frozen=True, slots=True)
-class SessionUp:
-    """There is a session.
-
-    Attributes:
-        restored: It is the former one; RELAY sends again what was not acknowledged.
-        first: It is the first of this process.
-        had_state: A former one was to be resumed.
-        protocol: RELAY's name for it.
-    """
-
-    restored: bool
-    first: bool
-    had_state: bool
-    protocol: str
-
-
-@dataclass(frozen=True, slots=True)
-class SessionDown:
-    """The connection is lost. The reason holds no secret."""
-
-    reason: str
-
-
-class SessionObserver(TypingProtocol):
-    """Who is told: `session_up` before the first event of a connection, `session_down` after the last."""
-
-    async def session_up(self, up: SessionUp) -> None:
-        """There is a session."""
-        ...
-
-    async def session_down(self, down: SessionDown) -> None:
-        """There is none any more."""
-        ...
-
-    async def relay_events(self, events: Sequence[RelayEvent]) -> None:
-        """Events came. Nothing more is read until this returns."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class SessionOptions:
     """How the session behaves over time.
@@ -120,29 +70,6 @@ class SessionOptions:
     steady_after: float = 5.0
     refusals_allowed: int = 3
     show_frames: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class SessionStatus:
-    """The session for people and metrics; nothing in it is secret.
-
-    Attributes:
-        state: Where it is.
-        since: When it got there, seconds since the Unix epoch.
-        attempts: Failed attempts since the last success.
-        last_error: Why it was last lost or refused, None if it never was.
-        connects: Sessions that this process had.
-        resumes: How many of them were the former one, taken up.
-        pending_requests: Commands that wait for RELAY.
-    """
-
-    state: SessionState
-    since: float
-    attempts: int
-    last_error: str | None
-    connects: int
-    resumes: int
-    pending_requests: int
 
 
 class Session:

@@ -91,7 +91,8 @@ class Calls:
         self._context.admit()
         caller = Caller(deadline)
         await self._context.connected(caller)
-        await self._context.carry(caller, self._run(call, command, caller), f"{command.method} {call.call_id}")
+        running = self._context.spawn(self._run(call, command, caller), f"{command.method} {call.call_id}")
+        await self._context.carry(caller, running)
 
     async def _run(self, call: Call, command: Command, caller: Caller) -> None:
         context = self._context
@@ -122,8 +123,7 @@ class Calls:
             self._context.admit()
             caller = Caller(deadline)
             await self._context.connected(caller)
-            if registry.dial(order.tag) is None:
-                await self._context.carry(caller, self._dial(order, caller), f"dial {order.tag}")
+            await self._context.carry(caller, self._context.spawn(self._dial(order, caller), f"dial {order.tag}"))
         while (dial := registry.dial(order.tag)) is not None and dial.state is DialState.DIALING:
             await self._context.recorder.changes.wait(key_of(dial))
         if dial is None or dial.state is DialState.FAILED:
@@ -133,6 +133,8 @@ class Calls:
 
     async def _dial(self, order: DialOrder, caller: Caller) -> None:
         context = self._context
+        if context.registry.dial(order.tag) is not None:
+            return  # somebody with the same tag came first: it is their attempt that counts
         sequence = self._settlement.carry_out(dial_moved(context.registry, order.tag, DialState.DIALING, context.now()))
         command = commands.dial(
             tag=order.tag,
@@ -146,6 +148,8 @@ class Calls:
             await context.session.execute(command, send_by=caller.deadline, on_sent=caller.mark_sent)
         except OutcomeUnknown:
             raise  # it may ring: RELAY's reports tell, or it counts as failed in the end
-        except (CallstreamError, asyncio.CancelledError):
+        except (CallstreamError, asyncio.CancelledError) as error:
+            if isinstance(error, asyncio.CancelledError) and caller.sent:
+                raise  # the process leaves; the next one hears what becomes of it
             self._settlement.carry_out(dial_moved(context.registry, order.tag, DialState.FAILED, context.now()))
             raise

@@ -5,7 +5,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-from gateway.domain.errors import Draining, JournalUnavailable
+from gateway.domain.errors import CallstreamError, Draining, JournalUnavailable, OutcomeUnknown
 from gateway.domain.streams import StreamKey
 from gateway.engine.options import EngineOptions
 from gateway.engine.recorder import Recorder
@@ -18,6 +18,8 @@ from gateway.relay.session import SessionState
 __all__ = ["Caller", "Context", "RelaySession"]
 
 T = TypeVar("T")
+
+_LEAVING = "this process is shutting down; another one takes over"
 
 
 class RelaySession(Protocol):
@@ -49,14 +51,23 @@ class RelaySession(Protocol):
 
 @dataclass(slots=True)
 class Caller:
-    """Who ordered a command: until when it may be sent (loop time, None for ever), and whether it was."""
+    """Who ordered a command.
+
+    Attributes:
+        deadline: Loop time until which it may be sent, None for ever.
+        sent: RELAY has it, or may have it.
+        in_flight: It was sent, and its answer is still to come.
+        gone: The caller does not wait any more.
+    """
 
     deadline: float | None = None
     sent: bool = False
+    in_flight: bool = False
+    gone: bool = False
 
     def mark_sent(self) -> None:
         """The command is RELAY's now: it is seen to its end, whatever becomes of the caller."""
-        self.sent = True
+        self.sent = self.in_flight = True
 
 
 class Context:
@@ -98,16 +109,23 @@ class Context:
         task.add_done_callback(self._operations.discard)
         return task
 
-    async def carry(self, caller: Caller, work: Coroutine[Any, Any, T], name: str) -> T:
-        """Runs an operation that outlives its caller from the moment its command was sent.
+    async def carry(self, caller: Caller, task: asyncio.Task[T]) -> T:
+        """Waits for an operation that outlives its caller while its command is in flight.
 
-        Until then, nothing is sent for a caller that has gone.
+        Otherwise nothing is sent for a caller that has gone.
+
+        Raises:
+            Draining: The process is leaving; nothing was sent.
+            OutcomeUnknown: The process is leaving; RELAY may have the command.
         """
-        task = self.spawn(work, name)
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
-            if not caller.sent:
+            current = asyncio.current_task()
+            if current is not None and not current.cancelling():  # it is `finish` that ended the operation
+                raise _left_behind(caller) from None
+            caller.gone = True
+            if not caller.in_flight:
                 task.cancel()
             task.add_done_callback(_retrieve)
             raise
@@ -130,15 +148,12 @@ class Context:
             JournalUnavailable: What would be accepted could not be made durable.
         """
         if self.draining:
-            raise Draining("this process is shutting down; another one takes over")
+            raise Draining(_LEAVING)
         if self.journal.failure is not None:
             raise JournalUnavailable(f"events can't be written now: {self.journal.failure}")
 
-    async def connected(self, caller: Caller) -> float | None:
+    async def connected(self, caller: Caller) -> None:
         """Waits for the session as long as the caller's deadline and `relay_wait` allow.
-
-        Returns:
-            The loop time until which a command may go on waiting for it.
 
         Raises:
             RelayDisconnected: There is none; nothing was sent.
@@ -150,7 +165,12 @@ class Context:
             # A part of the caller's time is kept, so that it gets an answer rather than its own deadline.
             until = now + min(self.options.relay_wait, 0.9 * (caller.deadline - now))
         await self.session.wait_connected(until)
-        return until
+
+
+def _left_behind(caller: Caller) -> CallstreamError:
+    if caller.sent:
+        return OutcomeUnknown("this process is shutting down, and RELAY has not answered yet; ask another one")
+    return Draining(_LEAVING)
 
 
 def _retrieve(task: asyncio.Task[Any]) -> None:

@@ -83,16 +83,20 @@ class Engine:
         self.recorder.load()
 
     async def run(self) -> None:
-        """Keeps the session and the deadlines until cancelled.
+        """Keeps the session and the deadlines until `close`, or until cancelled.
 
         Raises:
             CredentialsRefused: RELAY does not take the credentials, and never did.
         """
         self._resume_streams()
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._context.timers.run(), name="timers")
-            tasks.create_task(self._sweep(), name="sweep")
-            tasks.create_task(self.session.run(), name="relay session")
+            background = [
+                tasks.create_task(self._context.timers.run(), name="timers"),
+                tasks.create_task(self._sweep(), name="sweep"),
+            ]
+            await self.session.run()
+            for task in background:
+                task.cancel()
 
     def _resume_streams(self) -> None:
         for stream in self.registry.active_streams():

@@ -132,10 +132,11 @@ class Settlement:
         if stream is None or stream.state not in {StreamState.STARTING, StreamState.UNKNOWN}:
             return
         news = stream.update_time - started.update_time  # asked again, or accepted: RELAY's time began anew
+        hearing = min(_HEARING, self._context.options.start_timeout)
         if news > 0:
             self._context.timers.after(news / SECOND, lambda: self._start_timeout(stream))
-        elif self._listening_for() < min(_HEARING, self._context.options.start_timeout):
-            self._context.timers.after(_HEARING, lambda: self._start_timeout(started))
+        elif self._listening_for() < hearing:
+            self._context.timers.after(hearing, lambda: self._start_timeout(started))
         else:
             self.happened(stream.key, StreamInput.START_TIMEOUT)
 

@@ -14,6 +14,7 @@ from gateway.domain.errors import (
     CallNotFound,
     CallstreamError,
     DeadlineExceeded,
+    InvalidRequest,
     JournalUnavailable,
     OutcomeUnknown,
     RelayDisconnected,
@@ -34,6 +35,7 @@ from gateway.relay import commands
 
 __all__ = ["Starts"]
 
+_LOST = "the start was sent and its answer was lost; ask again with the same control_id"
 _WIRE_TRACKS = {Track.INBOUND: "inbound_track", Track.OUTBOUND: "outbound_track", Track.BOTH: "both_tracks"}
 
 
@@ -107,7 +109,15 @@ class Starts:
             caller = Caller(deadline)
             await self._context.connected(caller)
             if self._context.starting.get(key) is None and self._context.registry.stream(*key) is existing:
-                return await self._context.carry(caller, self._run(key, order, caller, way), f"start {key[1]}"), True
+                return await self._context.carry(caller, self._launch(key, order, caller, way)), True
+
+    def _launch(self, key: StreamKey, order: StartStream, caller: Caller, way: _Way) -> asyncio.Task[Stream]:
+        """Begins a start. From here on the next caller finds it under way, also before its task has run."""
+        again = way is _Way.ASK_AGAIN
+        task = self._context.spawn(self._run(key, order, caller, again=again), f"start {key[1]}")
+        self._context.starting[key] = task
+        task.add_done_callback(lambda _: self._context.starting.pop(key, None))
+        return task
 
     async def _join(self, running: asyncio.Task[Any]) -> None:
         """Waits for a start of the same control id that is under way; how it went shows in the registry."""
@@ -118,6 +128,7 @@ class Starts:
         while stream.state in {StreamState.STARTING, StreamState.UNKNOWN}:
             await self._context.recorder.wait_for_change(stream)
             stream = registry.stream(*stream.key) or stream
+        await self._context.recorder.settled(stream)
         return stream
 
     def _dry_run(self, order: StartStream, existing: Stream | None) -> tuple[Stream, bool]:
@@ -147,60 +158,71 @@ class Starts:
             request_digest=order.digest,
         )
 
-    async def _run(self, key: StreamKey, order: StartStream, caller: Caller, way: _Way) -> Stream:
-        task = asyncio.current_task()
-        if task is None:
-            raise RuntimeError("a start runs as a task")
-        self._context.starting[key] = task
-        try:
-            return await self._begin(key, order, caller, again=way is _Way.ASK_AGAIN)
-        finally:
-            del self._context.starting[key]
-
-    async def _begin(self, key: StreamKey, order: StartStream, caller: Caller, *, again: bool) -> Stream:
-        context = self._context
+    async def _run(self, key: StreamKey, order: StartStream, caller: Caller, *, again: bool) -> Stream:
         if not again:
-            _check(context.registry, order, context.options.max_streams_per_call)
-            mentioned = call_mentioned(context.registry, order.call_id, order.node_id, context.now())
-            started = Draft.of(EventType.STREAM_STARTING, self._new(order))
-            sequence = self._settlement.carry_out(Decision((*mentioned.drafts, started)))
-            try:
-                await context.journal.committed(sequence)
-            except (asyncio.CancelledError, JournalUnavailable) as error:
-                self._not_sent(key, error)
-                raise
+            await self._begin(key, order)
         while True:
+            stream = self._to_ask_for(key, order)
+            if again and stream.accepted:
+                return stream  # an event has told meanwhile
             try:
-                await self._ask(key, order, caller, again=again)
-                break
+                await self._ask(stream, order, caller, again=again)
+                return self._context.registry.stream(*key) or stream
             except OutcomeUnknown:
-                # The caller is still here: the same question settles it, once there is a session to ask.
                 again = True
-                await self._back_in_time(caller)
-        return context.registry.stream(*key) or self._new(order)
+                caller.in_flight = False
+            except (RelayDisconnected, RelayFailed, DeadlineExceeded) as error:
+                if again and caller.sent:
+                    raise OutcomeUnknown(_LOST) from error  # that says nothing about the first one
+                raise
+            # If the caller is still here, the same question settles it, once there is a session to ask.
+            await self._back_in_time(caller)
+
+    async def _begin(self, key: StreamKey, order: StartStream) -> None:
+        """Makes the intent durable."""
+        context = self._context
+        _check(context.registry, order, context.options.max_streams_per_call)
+        mentioned = call_mentioned(context.registry, order.call_id, order.node_id, context.now())
+        started = Draft.of(EventType.STREAM_STARTING, self._new(order))
+        sequence = self._settlement.carry_out(Decision((*mentioned.drafts, started)))
+        try:
+            await context.journal.committed(sequence)
+        except (asyncio.CancelledError, JournalUnavailable) as error:
+            self._not_sent(key, error)
+            raise
+
+    def _to_ask_for(self, key: StreamKey, order: StartStream) -> Stream:
+        """The stream, unless it has ended or is being stopped: a start that came after its stop would run for ever.
+
+        Raises:
+            CallEnded: Its call has ended meanwhile.
+            OutcomeUnknown: It was stopped meanwhile.
+        """
+        registry = self._context.registry
+        stream, call = registry.stream(*key), registry.call(order.call_id)
+        if stream is not None and (stream.accepted or (stream.active and stream.state is not StreamState.STOPPING)):
+            return stream
+        if call is not None and call.ended:
+            raise CallEnded(order.call_id)
+        raise OutcomeUnknown("the stream was stopped while its start was under way; see GetStream")
 
     async def _back_in_time(self, caller: Caller) -> None:
         """Waits for the session as long as the caller does.
 
         Raises:
-            OutcomeUnknown: It did not come back in time; events or the start timeout will settle the stream.
+            OutcomeUnknown: It did not come back in time, or nobody waits for it: events or the start timeout will
+                settle the stream.
         """
-        unknown = OutcomeUnknown("the start was sent and its answer was lost; ask again with the same control_id")
-        if caller.deadline is None:
-            raise unknown
+        if caller.deadline is None or caller.gone:
+            raise OutcomeUnknown(_LOST)
         try:
             await self._context.connected(caller)
         except RelayDisconnected as error:
-            raise unknown from error
+            raise OutcomeUnknown(_LOST) from error
 
-    async def _ask(self, key: StreamKey, order: StartStream, caller: Caller, *, again: bool) -> None:
+    async def _ask(self, stream: Stream, order: StartStream, caller: Caller, *, again: bool) -> None:
         """Sends the start once, and records what came of it."""
-        context, settlement = self._context, self._settlement
-        stream = context.registry.stream(*key)
-        if stream is None or not stream.active:
-            if again:
-                raise OutcomeUnknown("the stream ended while its start was being settled; see GetStream")
-            raise CallEnded(order.call_id)  # the call ended while the intent became durable
+        key, context, settlement = stream.key, self._context, self._settlement
         command = commands.start_stream(
             node_id=stream.node_id,
             call_id=order.call_id,
@@ -223,25 +245,33 @@ class Starts:
             self._rejected(key, order, refusal)
             raise _meaning(order.call_id, refusal) from refusal
         except RelayFailed as failure:
-            error = StreamError(
-                failure.reason, str(failure), ErrorOrigin.RELAY, retryable=True, relay_code=failure.code
-            )
-            settlement.happened(key, StreamInput.REJECTED, error=error)
+            if not again:
+                error = StreamError(
+                    failure.reason, str(failure), ErrorOrigin.RELAY, retryable=True, relay_code=failure.code
+                )
+                settlement.happened(key, StreamInput.REJECTED, error=error)
             raise
         except OutcomeUnknown as lost:
-            error = StreamError(lost.reason, str(lost), ErrorOrigin.GATEWAY, retryable=True)
-            settlement.happened(key, StreamInput.ANSWER_LOST, error=error)
+            self._lost(key, str(lost))
             raise
-        except (RelayDisconnected, DeadlineExceeded, asyncio.CancelledError) as error:
-            if not again:
+        except (RelayDisconnected, DeadlineExceeded, InvalidRequest, asyncio.CancelledError) as error:
+            if isinstance(error, asyncio.CancelledError) and caller.sent:
+                self._lost(key, "the process left before RELAY answered")
+            elif not again:
                 self._not_sent(key, error)
             raise
         settlement.happened(key, StreamInput.ACCEPTED)
 
+    def _lost(self, key: StreamKey, message: str) -> None:
+        error = StreamError(OutcomeUnknown.reason, message, ErrorOrigin.GATEWAY, retryable=True)
+        self._settlement.happened(key, StreamInput.ANSWER_LOST, error=error)
+
     def _not_sent(self, key: StreamKey, error: BaseException) -> None:
         if isinstance(error, CallstreamError):
-            origin = ErrorOrigin.CLIENT if isinstance(error, DeadlineExceeded) else ErrorOrigin.GATEWAY
-            told = StreamError(error.reason, str(error), origin, retryable=True)
+            wrong = isinstance(error, InvalidRequest)
+            clients = wrong or isinstance(error, DeadlineExceeded)
+            origin = ErrorOrigin.CLIENT if clients else ErrorOrigin.GATEWAY
+            told = StreamError(error.reason, str(error), origin, retryable=not wrong)
         else:
             told = StreamError(
                 "CANCELLED", "the caller left before anything was sent", ErrorOrigin.CLIENT, retryable=True

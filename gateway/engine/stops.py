@@ -67,7 +67,8 @@ class Stops:
             self._context.admit()
             caller = Caller(deadline)
             await self._context.connected(caller)
-            await self._context.carry(caller, self._run(stream, caller), f"stop {stream.control_id}")
+            stopping = self._context.spawn(self._run(stream, caller), f"stop {stream.control_id}")
+            await self._context.carry(caller, stopping)
         return await self.ended(stream) if until_ended else self._now(stream)
 
     async def _run(self, stream: Stream, caller: Caller) -> None:

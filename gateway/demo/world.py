@@ -11,7 +11,7 @@ from gateway.emulator.certificates import make_certificates
 from gateway.emulator.server import Emulator, EmulatorOptions
 from gateway.emulator.sink import AudioSink, SinkOptions
 from gateway.server import serve
-from gateway.settings import Settings
+from gateway.settings import ExplicitSettings
 
 __all__ = ["BEARER_TOKEN", "World", "open_world"]
 
@@ -49,7 +49,7 @@ async def open_world(directory: Path) -> AsyncIterator[World]:
                 )
             )
         )
-        settings = Settings(
+        settings = ExplicitSettings(
             listen="127.0.0.1:0",
             data_dir=str(directory / "data"),
             project_id=_PROJECT,
@@ -62,7 +62,7 @@ async def open_world(directory: Path) -> AsyncIterator[World]:
 
 
 @contextlib.asynccontextmanager
-async def _gateway(settings: Settings) -> AsyncIterator[str]:
+async def _gateway(settings: ExplicitSettings) -> AsyncIterator[str]:
     ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     stop = asyncio.Event()
     serving = asyncio.create_task(serve(settings, ready.set_result, stop), name="gateway")

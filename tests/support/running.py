@@ -21,7 +21,7 @@ from callstream.v1 import (
 )
 from gateway.emulator.server import Emulator, EmulatorOptions
 from gateway.server import serve
-from gateway.settings import Settings
+from gateway.settings import ExplicitSettings, Settings
 
 PROJECT = "demo"
 TOKEN = "demo-token"
@@ -75,7 +75,7 @@ def settings_for(emulator_host: str, **settings: Any) -> Settings:
         "relay_host": emulator_host,
         "relay_scheme": "ws",
     }
-    return Settings(**{**defaults, **settings})
+    return ExplicitSettings(**{**defaults, **settings})
 
 
 @contextlib.asynccontextmanager

@@ -57,6 +57,11 @@ class Peer:
             self._websocket.protocol.send_text(frame)
         self._websocket.transport.write(b"".join(self._websocket.protocol.data_to_send()))
 
+    async def send_each(self, texts: Iterable[str]) -> None:
+        """Sends messages one after the other, as fast as the client takes them."""
+        for text in texts:
+            await self._websocket.send(text)
+
     async def send_pieces(self, pieces: Iterable[str]) -> None:
         """Sends one message in fragments."""
         await self._websocket.send(pieces)

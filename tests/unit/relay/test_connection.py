@@ -9,6 +9,7 @@ import trustme
 
 from gateway.relay.connection import ConnectionFailed, open_connection
 from gateway.relay.endpoint import Endpoint
+from tests.support.relay_observer import reached
 from tests.support.scripted_relay import mute_server, scripted_relay
 
 
@@ -54,6 +55,23 @@ async def test_more_than_a_batch_keeps_its_order() -> None:
             received += batch
         await sending
         assert received == [b"%d" % number for number in range(5000)]
+        await connection.close()
+
+
+async def test_reads_ahead_within_bounds() -> None:
+    """Of large messages only a few are held while nobody fetches them; none is lost."""
+    async with scripted_relay() as relay:
+        connection = await open_connection(relay.endpoint, 5)
+        peer = await relay.accept()
+        sending = asyncio.create_task(peer.send_each(["x" * (7 * 1024 * 1024)] * 6))
+        await reached(lambda: len(connection._arrived) == 3)
+        for _ in range(300):
+            await asyncio.sleep(0)
+            assert len(connection._arrived) == 3
+        received = 0
+        while received < 6:
+            received += len(await connection.receive())
+        await sending
         await connection.close()
 
 

@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr
 
 from callstream.v1 import call_service_pb2, gateway_service_pb2, stream_service_pb2
-from gateway.cli import main
+from gateway.cli import callstream
 from gateway.domain import errors
 from gateway.settings import Settings
 from gateway.sources import variables_of
@@ -78,7 +78,7 @@ def test_every_reason_is_in_the_error_table() -> None:
 def test_every_command_in_the_readme_exists(line: str) -> None:
     """Each line that begins with `callstream` names a command, and options that it has."""
     words = line.split()[1:]
-    command: click.Command = main
+    command: click.Command = callstream
     while isinstance(command, click.Group):
         found = command.get_command(click.Context(command), words.pop(0))
         assert found is not None, line

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -28,13 +29,15 @@ from gateway.service.codec import ContractCodec
 from gateway.service.info import Identity
 from gateway.service.services import Services
 from tests.support.domain_values import call_in, stream_in
-from tests.support.running import Client
+from tests.support.running import PROJECT, TOKEN, Client
 
 __all__ = ["ErrorDetails", "Served", "Watch", "error_details", "served", "wait_until"]
 
 REPLICA = "replica-1"
+_NOBODY = "127.0.0.1:1"
 _WITHIN = 10.0
 """Seconds after which what a test waits for counts as never coming."""
+_TEN_YEARS_US = 10 * 365 * 86_400 * 1_000_000
 
 
 class Watch:
@@ -140,11 +143,20 @@ def error_details(error: grpc.RpcError) -> ErrorDetails:
 class Served:
     """The parts that a test works with."""
 
-    def __init__(self, engine: Engine, journal: SqliteJournal, services: Services, client: Client) -> None:
+    def __init__(
+        self, engine: Engine, journal: SqliteJournal, services: Services, client: Client, age: list[int]
+    ) -> None:
         self.engine = engine
         self.journal = journal
         self.services = services
         self.client = client
+        self._age = age
+
+    async def compact(self) -> None:
+        """Compacts everything that is durable, as if it were older than its retention."""
+        self._age.append(_TEN_YEARS_US)
+        await self.journal.compact()
+        self._age.clear()
 
     def watch(self, **request: Any) -> Watch:
         """Opens a watch."""
@@ -190,15 +202,20 @@ async def served(
     journal: JournalOptions | None = None,
     engine: EngineOptions | None = None,
     max_watches: int = 100,
+    relay_host: str = "",
 ) -> AsyncIterator[Served]:
-    """Serves all services over a journal in memory. No task may be left behind at the end."""
+    """Serves all services over a journal in memory; with a session if `relay_host` is given.
+
+    No task may be left behind at the end.
+    """
     before = asyncio.all_tasks()
-    store = open_journal(None, journal)
+    age: list[int] = []
+    store = open_journal(None, journal, now_us=lambda: time.time_ns() // 1000 + sum(age))
 
     def connect(observer: SessionObserver) -> Session:
         return Session(
-            endpoint=Endpoint("127.0.0.1:1", scheme="ws"),
-            credentials=Credentials("demo", "demo-token"),
+            endpoint=Endpoint(relay_host or _NOBODY, scheme="ws"),
+            credentials=Credentials(PROJECT, TOKEN),
             contexts=("default",),
             observer=observer,
             store=MemorySessionStore[ResumeState](),
@@ -206,17 +223,21 @@ async def served(
         )
 
     parts = Engine(store, ContractCodec(), connect, engine)
-    services = Services(parts, Identity(REPLICA, "127.0.0.1:1", "demo"), max_watches)
+    services = Services(parts, Identity(REPLICA, relay_host or _NOBODY, PROJECT), max_watches)
     server = grpc.aio.server()
     await services.register(server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     client = Client(f"127.0.0.1:{port}")
+    running = [asyncio.create_task(parts.run(), name="engine")] if relay_host else []
     try:
-        yield Served(parts, store, services, client)
+        yield Served(parts, store, services, client, age)
     finally:
         await client.channel.close()
         await server.stop(0)
+        for task in running:
+            task.cancel()
+            await asyncio.wait([task])
         await store.close()
         await wait_until(lambda: not asyncio.all_tasks() - before)
 

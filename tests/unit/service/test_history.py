@@ -153,9 +153,9 @@ class TestErrors:
 
     async def test_compacted(self) -> None:
         """OUT_OF_RANGE/CURSOR_COMPACTED, with the oldest cursor."""
-        async with served(journal=JournalOptions(retention_bytes=1)) as gateway:
+        async with served() as gateway:
             await gateway.written(*gateway.others(3))
-            await gateway.journal.compact()
+            await gateway.compact()
             error = await refused(gateway, after_cursor=encode_cursor(Cursor(gateway.journal.epoch, 0)))
             details = error_details(error)
             assert (error.code(), details.reason) == (grpc.StatusCode.OUT_OF_RANGE, "CURSOR_COMPACTED")

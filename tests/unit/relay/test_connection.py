@@ -156,11 +156,49 @@ async def test_redirects_are_not_followed() -> None:
         assert other.attempts == 0
 
 
-async def test_proxy_that_cannot_be_used_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A proxy that is configured wrongly is an error of the connection, not of the process."""
-    for proxy in ("socks5h://127.0.0.1:1", "nonsense://127.0.0.1:1"):
-        monkeypatch.setenv("https_proxy", proxy)
-        monkeypatch.delenv("no_proxy", raising=False)
-        monkeypatch.delenv("NO_PROXY", raising=False)
-        with pytest.raises(ConnectionFailed, match=r"relay\.example"):
-            await open_connection(Endpoint("relay.example"), 5)
+async def test_messages_of_one_turn_are_one_write() -> None:
+    """The acknowledgements of a commit cost one call of the system, not one each."""
+    async with scripted_relay() as relay:
+        connection = await open_connection(relay.endpoint, 5)
+        peer = await relay.accept()
+        transport = connection._websocket.transport
+        writes: list[int] = []
+        write = transport.write
+
+        def counted(data: bytes) -> None:
+            writes.append(len(data))
+            write(data)
+
+        transport.write = counted  # type: ignore[method-assign, assignment]
+        await connection.send([b'{"n":%d}' % number for number in range(100)])
+        assert [await peer.read() for _ in range(100)] == [{"n": number} for number in range(100)]
+        assert len([size for size in writes if size]) == 1
+        await connection.close()
+
+
+@pytest.mark.parametrize(
+    ("proxy", "says"),
+    [
+        ("socks5h://127.0.0.1:1", "python-socks"),
+        ("nonsense://127.0.0.1:1", "isn't a valid proxy"),
+        ("http://127.0.0.1:1", "127.0.0.1"),
+    ],
+)
+async def test_proxy_that_cannot_be_used_is_told(proxy: str, says: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The proxy of the environment is used; one that is configured wrongly is an error of the connection only."""
+    monkeypatch.setenv("https_proxy", proxy)
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    with pytest.raises(ConnectionFailed, match=says):
+        await open_connection(Endpoint("relay.example"), 5)
+
+
+async def test_no_proxy_on_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An emulator on this machine is not looked for behind a proxy."""
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    monkeypatch.setenv("all_proxy", "http://127.0.0.1:1")
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    async with scripted_relay() as relay:
+        connection = await open_connection(relay.endpoint, 5)
+        await connection.close()

@@ -115,17 +115,17 @@ class Settlement:
             self._goes_on(key)
 
     def _goes_on(self, key: StreamKey) -> None:
-        """RELAY will not stop a stream. If the gateway wanted it stopped, it tries again, but not at once."""
+        """RELAY will not stop a stream: it has its deadlines again, which may have passed, but not at once."""
         context = self._context
-        stopping = context.registry.stream(*key)
         decision = stream_happened(context.registry, key, StreamInput.STOP_REFUSED, context.now())
         context.recorder.record(decision.drafts)
-        if stopping is None:
+        stream = context.registry.stream(*key)
+        if stream is None:
             return
-        if stopping.end_reason is EndReason.START_TIMEOUT:
-            context.timers.after(context.options.start_timeout, lambda: self._start_timeout(stopping))
-        elif stopping.max_duration:
-            context.timers.after(context.options.start_timeout, lambda: self._max_duration(stopping))
+        if stream.state is StreamState.STREAMING and stream.max_duration:
+            context.timers.after(context.options.start_timeout, lambda: self._max_duration(stream))
+        else:
+            self.watch_over(stream)
 
     def _start_timeout(self, started: Stream) -> None:
         stream = self._current(started)
@@ -179,7 +179,7 @@ class Settlement:
 
     async def _stop(self, key: StreamKey) -> None:
         stream = self._context.registry.stream(*key)
-        meant = self._owed.get(key)
+        meant = self._owed[key]
         try:
             if stream is not None and stream.create_time == meant:
                 stop = commands.stop_stream(node_id=stream.node_id, call_id=key[0], control_id=key[1])
@@ -189,12 +189,13 @@ class Settlement:
             self.refused(key, refusal)
         except (RelayDisconnected, RelayFailed, OutcomeUnknown) as error:
             _log.info("stop_owed", call_id=key[0], control_id=key[1], reason=error.reason)
-            self._context.timers.after(self._context.options.retry_delay, lambda: self._send(key))
         else:
             self._paid(key, meant)
         finally:
             self._sending.discard(key)
+            if key in self._owed:  # still, or for another stream of this control id by now
+                self._context.timers.after(self._context.options.retry_delay, lambda: self._send(key))
 
-    def _paid(self, key: StreamKey, meant: int | None) -> None:
+    def _paid(self, key: StreamKey, meant: int) -> None:
         if self._owed.get(key) == meant:
-            self._owed.pop(key, None)
+            del self._owed[key]

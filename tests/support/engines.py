@@ -286,7 +286,7 @@ async def running_engine(
 async def soon(condition: Callable[[], bool]) -> None:
     """Returns once something holds that nobody tells of: what is decided and not durable yet."""
     async with asyncio.timeout(WITHIN):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - nobody is told before the commit
             await asyncio.sleep(0)
 
 

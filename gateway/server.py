@@ -23,7 +23,7 @@ from gateway.relay.session import CredentialsRefused, Session, SessionObserver, 
 from gateway.service.codec import ContractCodec
 from gateway.service.info import Identity
 from gateway.service.services import Services
-from gateway.settings import Settings
+from gateway.settings import MEMORY, Settings
 
 __all__ = ["EXIT_CREDENTIALS", "EXIT_START", "StartFailed", "serve"]
 
@@ -34,7 +34,9 @@ EXIT_START: Final = 4
 EXIT_CREDENTIALS: Final = 5
 """Exit code: RELAY refuses the credentials."""
 
-_MEMORY: Final = ":memory:"
+_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+_LAST_WORDS: Final = 1.0
+"""Seconds for the answers to requests that used up the time to drain."""
 _OPTIONS: Final = (
     ("grpc.so_reuseport", 0),  # two gateways on one port would share its clients by chance
     # A storm of reconnecting watches is let in: beyond 1,000 calls not yet accepted gRPC resets them otherwise.
@@ -66,8 +68,8 @@ class _Storage:
 
 def _open_storage(settings: Settings) -> _Storage:
     try:
-        if settings.data_dir == _MEMORY:
-            _log.warning("nothing_is_kept", data_dir=_MEMORY, consequence="events and session end with this process")
+        if settings.data_dir == MEMORY:
+            _log.warning("nothing_is_kept", data_dir=MEMORY, consequence="events and session end with this process")
             return _Storage(open_journal(None, settings.journal_options()), MemorySessionStore())
         directory = Path(settings.data_dir)
         journal = open_journal(directory, settings.journal_options())
@@ -94,6 +96,16 @@ def _engine(settings: Settings, storage: _Storage) -> Engine:
     return Engine(storage.journal, ContractCodec(), connect, settings.engine_options())
 
 
+def _load(engine: Engine, data_dir: str) -> None:
+    try:
+        engine.load()
+    except ValueError as error:
+        message = (
+            f"data directory {data_dir}: {error}; was it of a newer callstream? run that, or use another --data-dir"
+        )
+        raise StartFailed(message) from error
+
+
 async def _listen(server: grpc.aio.Server, address: str) -> str:
     """Binds and starts the server; returns the address with the port that it got."""
     try:
@@ -108,29 +120,28 @@ async def _listen(server: grpc.aio.Server, address: str) -> str:
 async def serve(
     settings: Settings, on_ready: Callable[[str], None] | None = None, stop: asyncio.Event | None = None
 ) -> None:
-    """Serves until SIGTERM, SIGINT or `stop`, then drains and returns.
+    """Serves until it is to stop, then drains and returns.
 
     Args:
         settings: The settings.
         on_ready: Called with the address once gRPC is served; RELAY may not be connected yet.
-        stop: Set it to end the process as SIGTERM does.
+        stop: Set it to stop. Without it SIGTERM and SIGINT do; with it they are the caller's.
 
     Raises:
         StartFailed: It cannot serve.
     """
-    stop = stop or asyncio.Event()
     storage = _open_storage(settings)
     try:
         engine = _engine(settings, storage)
-        engine.load()
+        _load(engine, settings.data_dir)
         identity = Identity(uuid.uuid4().hex[:12], settings.endpoint().host, settings.credentials().project)
         services = Services(engine, identity, settings.max_watches)
         server = grpc.aio.server(options=_OPTIONS)
         await services.register(server)
         address = await _listen(server, settings.listen)
         try:
-            with _signals(stop):
-                await _run(engine, services, server, stop, settings.drain_grace, address, on_ready)
+            with _signals() if stop is None else contextlib.nullcontext(stop) as stopping:
+                await _run(engine, services, server, stopping, settings.drain_grace, address, on_ready)
         finally:
             await server.stop(0)
     finally:
@@ -153,9 +164,11 @@ async def _run(
         await stop.wait()
         if not failed.done():
             _log.info("draining", grace=grace)
+            loop = asyncio.get_running_loop()
+            end = loop.time() + grace
             await services.drain()
             await engine.drain(grace)
-            await server.stop(grace)
+            await server.stop(max(_LAST_WORDS, end - loop.time()))
             await engine.close()
     if failed.done():
         raise failed.result()
@@ -188,12 +201,14 @@ async def _background(
 
 
 @contextlib.contextmanager
-def _signals(stop: asyncio.Event) -> Iterator[None]:
+def _signals() -> Iterator[asyncio.Event]:
+    """An event that SIGTERM and SIGINT set."""
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    stop = asyncio.Event()
+    for number in _SIGNALS:
         loop.add_signal_handler(number, stop.set)
     try:
-        yield
+        yield stop
     finally:
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in _SIGNALS:
             loop.remove_signal_handler(number)

@@ -7,6 +7,7 @@ the stream and ends the call. The client knows the contract only; everything it 
 import asyncio
 import tempfile
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import grpc.aio
@@ -21,6 +22,7 @@ from callstream.v1 import (
 )
 from gateway.demo.timeline import Timeline
 from gateway.demo.world import BEARER_TOKEN, World, open_world
+from gateway.emulator.exchange import NoReceiver
 from gateway.emulator.sink import Received
 
 __all__ = ["run_demo"]
@@ -31,29 +33,49 @@ _TIMEOUT = 10.0
 _PARAMETERS = {"session_id": "abc123"}
 
 
-async def run_demo(*, keep: bool, output: Path, echo: Callable[[str], None]) -> int:
+async def run_demo(
+    *,
+    keep: bool,
+    output: Path,
+    echo: Callable[[str], None],
+    world: Callable[[Path], AbstractAsyncContextManager[World]] = open_world,
+) -> int:
     """Runs the demo.
 
     Args:
         keep: Leave everything running afterwards, until cancelled.
         output: Where the received audio goes, as WAV.
         echo: Takes the lines for the terminal.
+        world: Opens what the client meets, given a directory to work in: a broken one has to be noticed.
 
     Returns:
         The exit code: 0 only if everything was as it has to be.
     """
     timeline = Timeline(echo)
     with tempfile.TemporaryDirectory(prefix="callstream-demo-") as directory:
-        async with open_world(Path(directory)) as world:
-            timeline.say("emulator", f"a RELAY server on {world.emulator.url}")
-            timeline.say("endpoint", f"takes audio on {world.sink.url}")
-            timeline.say("gateway", f"serves gRPC on {world.address}")
-            async with grpc.aio.insecure_channel(world.address) as channel, asyncio.timeout(6 * _TIMEOUT):
-                await _Client(channel, world, timeline, output).run()
+        async with world(Path(directory)) as opened:
+            timeline.say("emulator", f"a RELAY server on {opened.emulator.url}")
+            timeline.say("endpoint", f"takes audio on {opened.sink.url}")
+            timeline.say("gateway", f"serves gRPC on {opened.address}")
+            try:
+                async with grpc.aio.insecure_channel(opened.address) as channel, asyncio.timeout(6 * _TIMEOUT):
+                    await _Client(channel, opened, timeline, output).run()
+            except* (grpc.aio.AioRpcError, NoReceiver, EOFError, TimeoutError) as failures:
+                timeline.check(f"the story came to its end: {_told(failures)}", good=False)
             if keep and timeline.good:
-                await _keep(world, echo)
+                await _keep(opened, echo)
     echo("everything is as it has to be" if timeline.good else "the demo FAILED: see the lines marked FAIL")
     return 0 if timeline.good else 1
+
+
+def _told(failures: BaseExceptionGroup[Exception]) -> str:
+    """What went wrong first, in one line."""
+    first: BaseException = failures
+    while isinstance(first, BaseExceptionGroup):
+        first = first.exceptions[0]
+    if isinstance(first, grpc.aio.AioRpcError):
+        return f"{first.code().name}, {first.details()}"
+    return f"{type(first).__name__}, {str(first) or 'it took too long'}"
 
 
 class _Client:
@@ -70,7 +92,8 @@ class _Client:
 
     async def run(self) -> None:
         """The whole story."""
-        call_id = await self._inbound_call()
+        async with asyncio.timeout(_TIMEOUT):
+            call_id = await self._inbound_call()
         async with asyncio.TaskGroup() as tasks:
             watch = tasks.create_task(self._watch(call_id), name="watch")
             await self._calls.AnswerCall(call_service_pb2.AnswerCallRequest(call_id=call_id), timeout=_TIMEOUT)
@@ -87,7 +110,8 @@ class _Client:
             self._timeline.say("client", f"WaitStream: {_reason(waited.stream)}")
             await self._calls.EndCall(call_service_pb2.EndCallRequest(call_id=call_id), timeout=_TIMEOUT)
             self._timeline.say("client", "EndCall: RELAY took it")
-            await watch
+            async with asyncio.timeout(_TIMEOUT):
+                await watch
         self._timeline.say("client", "WatchEvents: complete, the call has ended")
         await self._check(call_id, received, waited.stream)
 
@@ -107,7 +131,7 @@ class _Client:
                 watch.cancel()
                 self._timeline.say("client", f"an inbound call: {event.call_id}")
                 return event.call_id
-        raise RuntimeError("the watch ended before a call came in")
+        raise EOFError("the watch ended before a call came in")
 
     async def _watch(self, call_id: str) -> None:
         """Everything about the call, from its first event, until it has ended."""

@@ -31,8 +31,13 @@ class World:
 
 
 @contextlib.asynccontextmanager
-async def open_world(directory: Path) -> AsyncIterator[World]:
-    """Starts everything with the embedded defaults, and ends it in the opposite order."""
+async def open_world(directory: Path, *, frame_interval: float | None = None) -> AsyncIterator[World]:
+    """Starts everything with the embedded defaults, and ends it in the opposite order.
+
+    Args:
+        directory: For certificates and the gateway's data.
+        frame_interval: Seconds between messages of audio; None for as long as the audio in them lasts.
+    """
     certificates = make_certificates(directory / "certificates")
     async with contextlib.AsyncExitStack() as stack:
         options = SinkOptions(certificate=certificates.certificate, key=certificates.key, bearer_token=BEARER_TOKEN)
@@ -46,6 +51,7 @@ async def open_world(directory: Path) -> AsyncIterator[World]:
                     tls_key=certificates.key,
                     ca_file=certificates.ca,
                     projects={_PROJECT: _API_TOKEN},
+                    frame_interval=frame_interval,
                 )
             )
         )

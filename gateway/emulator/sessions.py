@@ -35,13 +35,14 @@ class Session:
     connects: int = 0
     lost_at: float | None = None
     last_offer: float = 0.0
+    forgotten: bool = False
     # Issued states by the id of the event that told them; the first is the oldest one still good for a resume.
     states: OrderedDict[str, str] = field(default_factory=OrderedDict, repr=False)
 
     @property
     def connected(self) -> bool:
-        """Whether the session has a socket now."""
-        return self.link is not None
+        """Whether the session has a socket now; a forgotten one has none that counts, though it may still be open."""
+        return self.link is not None and not self.forgotten
 
     @property
     def authorization_state(self) -> str:
@@ -170,7 +171,8 @@ class Sessions:
         self._expiries[session.protocol] = self._tasks.later(self._options.session_linger, expire)
 
     def forget(self, session: Session) -> None:
-        """Drop a session: it can't be resumed any more."""
+        """Drop a session: it can't be resumed any more, and its calls go over to who commands them next."""
+        session.forgotten = True
         self._sessions.pop(session.protocol, None)
         expiry = self._expiries.pop(session.protocol, None)
         if expiry is not None:

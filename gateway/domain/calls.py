@@ -114,7 +114,7 @@ class CallInput(enum.Enum):
     GONE = enum.auto()
     """RELAY refused a command because the call is over (410) or unknown to it (404)."""
     SESSION_LOST = enum.auto()
-    """The session that would report on it could not be restored."""
+    """No session reports on it to this gateway any more: it could not be restored, or the call was passed on."""
 
 
 CALL_WORDS: Final[Mapping[str, CallInput]] = {

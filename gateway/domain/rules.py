@@ -22,6 +22,7 @@ __all__ = [
     "StreamReport",
     "call_gone",
     "call_mentioned",
+    "call_passed",
     "call_reported",
     "dial_moved",
     "dial_reported",
@@ -187,6 +188,14 @@ def call_gone(registry: Registry, call_id: str, now: int, why: str) -> Decision:
     if call is None or call.ended:
         return Decision()
     return _call_moved(registry, call_id, CallInput.GONE, now, why, {})
+
+
+def call_passed(registry: Registry, call_id: str, now: int) -> Decision:
+    """RELAY took a pass: the call is offered to others, and nobody tells this session how it goes on."""
+    call = registry.call(call_id)
+    if call is None or call.ended:
+        return Decision()
+    return _call_moved(registry, call_id, CallInput.SESSION_LOST, now, "", {})
 
 
 def _call_moved(

@@ -13,7 +13,7 @@ from gateway.domain.errors import (
     RelayRejected,
 )
 from gateway.domain.events import key_of
-from gateway.domain.rules import call_gone, call_mentioned, dial_moved
+from gateway.domain.rules import call_gone, call_mentioned, call_passed, dial_moved
 from gateway.engine.context import Caller, Context
 from gateway.engine.orders import AnswerCall, DialOrder, EndCall, PassCall
 from gateway.engine.settlement import Settlement
@@ -53,6 +53,7 @@ class Calls:
         if call.ended:
             raise CallEnded(call.call_id)
         await self._command(call, commands.pass_call(node_id=call.node_id, call_id=call.call_id), deadline)
+        self._settlement.carry_out(call_passed(self._context.registry, call.call_id, self._context.now()))
         return self._now(call)
 
     async def end(self, order: EndCall, deadline: float | None) -> Call:

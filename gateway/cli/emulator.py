@@ -1,7 +1,7 @@
 """`callstream emulator`: a RELAY to develop against."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
+_TOKEN: Final = "demo-token"  # noqa: S105 - made up, and told to everybody
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _LEVELS = click.Choice(["debug", "info", "warning", "error"])
 _FORMATS = click.Choice(["auto", "console", "json"])
@@ -25,7 +26,7 @@ _FORMATS = click.Choice(["auto", "console", "json"])
 @click.option("--listen", default="127.0.0.1:8765", show_default=True, help="RELAY's WebSocket: host:port.")
 @click.option("--control", default="127.0.0.1:8766", show_default=True, help="HTTP control: host:port, or none.")
 @click.option("--project", default="demo", show_default=True, help="The project that may connect.")
-@click.option("--token", default="demo-token", show_default=True, help="Its API token. Made up: not a real one.")
+@click.option("--token", default=_TOKEN, show_default=True, help="Its API token. Made up: not a real one.")
 @click.option("--jwt", metavar="TOKEN", help="A JWT that may connect as the project, too.")
 @click.option("--tls-certificate", type=_FILE, help="Serve wss:// with this PEM chain.")
 @click.option("--tls-key", type=_FILE, help="The chain's PEM key.")
@@ -62,32 +63,32 @@ def command(**flags: Any) -> None:
     callstream emulator
     curl -X POST http://127.0.0.1:8766/calls
     """
-    configure_logging(flags.pop("log_level"), flags.pop("log_format"))
     with emulator_packages():
         from gateway.emulator.server import EmulatorOptions, run_emulator
 
+    level, log_format = flags.pop("log_level"), flags.pop("log_format")
     project, token, jwt = flags.pop("project"), flags.pop("token"), flags.pop("jwt")
     if flags["control"] == "none":
         flags["control"] = None
     try:
         options = EmulatorOptions(**flags, projects={project: token}, jwt_tokens={jwt: project} if jwt else {})
+        configure_logging(level, log_format)
+        run_until_signal(run_emulator(options, lambda emulator: _announce(emulator, project, token)))
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    try:
-        run_until_signal(run_emulator(options, lambda emulator: _announce(emulator, project)))
     except OSError as error:
-        raise Failure(
-            f"cannot listen: {error.strerror or error}; see --listen and --control", COULD_NOT_START
-        ) from error
+        message = f"cannot listen: {error.strerror or error}; see --listen and --control"
+        raise Failure(message, COULD_NOT_START) from error
 
 
-def _announce(emulator: "Emulator", project: str) -> None:
+def _announce(emulator: "Emulator", project: str, token: str) -> None:
     remark(f"callstream emulates RELAY on {emulator.url}")
     if emulator.control_url is not None:
         remark(f"HTTP control on {emulator.control_url}")
+    shown = token if token == _TOKEN else "…"  # any other one may be in use elsewhere
     scheme = emulator.url.partition(":")[0]
     remark(
         "the gateway connects with\n"
-        f"  export SIGNALWIRE_PROJECT_ID={project} SIGNALWIRE_API_TOKEN=… "
+        f"  export SIGNALWIRE_PROJECT_ID={project} SIGNALWIRE_API_TOKEN={shown} "
         f"SIGNALWIRE_RELAY_HOST={emulator.host} SIGNALWIRE_RELAY_SCHEME={scheme}"
     )

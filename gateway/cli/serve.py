@@ -1,5 +1,6 @@
 """`callstream serve`: the gateway."""
 
+import os
 from typing import Any
 
 import click
@@ -26,6 +27,8 @@ def command(**flags: Any) -> None:
     """
     settings = load(flags).settings
     configure_logging(settings.log_level, settings.log_format, settings.secrets)
+    if settings.log_level != "debug":
+        os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # gRPC's core writes lines of its own between ours
     import uvloop
 
     from gateway.server import StartFailed, serve

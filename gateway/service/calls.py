@@ -5,6 +5,7 @@ from gateway.domain.errors import CallNotFound
 from gateway.engine.engine import Engine
 from gateway.service import validation
 from gateway.service.encode import call_message, dial_message
+from gateway.service.fitting import fitted
 from gateway.service.paging import page_of
 from gateway.service.rpc import Call
 
@@ -55,6 +56,5 @@ class Calls:
         """Handles ListCalls."""
         query = validation.list_calls(request)
         page = page_of((call for call in self._engine.registry.calls() if query.matches(call)), query.page)
-        return call_service_pb2.ListCallsResponse(
-            calls=[call_message(call) for call in page.items], next_page_token=page.next_token
-        )
+        messages, next_token = fitted(page, query.page, call_message)
+        return call_service_pb2.ListCallsResponse(calls=messages, next_page_token=next_token)

@@ -6,13 +6,13 @@ from callstream.v1 import event_pb2, stream_service_pb2
 from gateway.domain.errors import Draining
 from gateway.engine.engine import Engine
 from gateway.journal.record import Record
+from gateway.service.fitting import MAX_BYTES
 from gateway.service.positions import cursor_at, position_of
 from gateway.service.rpc import Call
 from gateway.service.validation import HistoryQuery, list_events
 
 __all__ = ["History"]
 
-_MAX_PAGE_BYTES = 2 << 20
 _MARGIN = 0.9
 """The part of a client's time that a long poll may wait, so that it gets its empty page and not its deadline."""
 
@@ -58,7 +58,7 @@ class History:
         """Up to a page of matching events, reading on until there is one, or the head."""
         journal = self._engine.journal
         found: list[Record] = []
-        room = _MAX_PAGE_BYTES
+        room = MAX_BYTES
         while len(found) < query.page_size and room > 0:
             batch = await journal.read(position, query.filter, max_records=query.page_size - len(found), max_bytes=room)
             found += batch.records

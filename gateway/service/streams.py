@@ -15,6 +15,7 @@ from gateway.engine.engine import Engine
 from gateway.engine.stops import StopFailure
 from gateway.service import validation
 from gateway.service.encode import error_message, stream_message
+from gateway.service.fitting import fitted
 from gateway.service.paging import page_of
 from gateway.service.rpc import Call
 
@@ -66,9 +67,8 @@ class Streams:
         registry = self._engine.registry
         streams = registry.streams_of(query.call_id) if query.call_id else registry.streams()
         page = page_of((stream for stream in streams if query.matches(stream)), query.page)
-        return stream_service_pb2.ListStreamsResponse(
-            streams=[stream_message(stream) for stream in page.items], next_page_token=page.next_token
-        )
+        messages, next_token = fitted(page, query.page, stream_message)
+        return stream_service_pb2.ListStreamsResponse(streams=messages, next_page_token=next_token)
 
     async def wait_stream(
         self, request: stream_service_pb2.WaitStreamRequest, _call: Call

@@ -6,9 +6,9 @@ message. One loop sends everything, so a bookmark cannot overtake an event.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 
-from callstream.v1 import stream_service_pb2
+from callstream.v1 import stream_pb2, stream_service_pb2
 from gateway.domain.calls import Call
 from gateway.domain.errors import Draining, WatchExpired, WatchLimit
 from gateway.domain.events import EventType
@@ -18,6 +18,7 @@ from gateway.engine.engine import Engine
 from gateway.journal.base import Journal
 from gateway.journal.record import Filter, Record
 from gateway.service.encode import call_message, duration, frame_event, stream_message, watch_events_response
+from gateway.service.fitting import MAX_BYTES
 from gateway.service.positions import cursor_at, position_of
 from gateway.service.rpc import Call as Rpc
 from gateway.service.validation import watch_events
@@ -26,6 +27,7 @@ from gateway.service.validation.queries import Until, WatchQuery
 __all__ = ["Watches"]
 
 _SNAPSHOT_PART = 500
+"""Streams and calls in one part at most."""
 _STREAM_ENDS = frozenset({EventType.STREAM_FINISHED, EventType.STREAM_FAILED})
 _RETRY_AFTER = 1.0
 
@@ -199,18 +201,27 @@ class _Watch:
         match = self._query.filter
         streams = [stream for stream in registry.active_streams() if _shows_stream(match, stream)]
         calls = [] if match.control_ids else [call for call in registry.active_calls() if _shows_call(match, call)]
-        parts = max(1, -(-max(len(streams), len(calls)) // _SNAPSHOT_PART))
-        windows = [slice(part * _SNAPSHOT_PART, (part + 1) * _SNAPSHOT_PART) for part in range(parts)]
-        return (
-            self._message(
-                snapshot=stream_service_pb2.WatchSnapshot(
-                    streams=[stream_message(stream) for stream in streams[window]],
-                    calls=[call_message(call) for call in calls[window]],
-                    last=window is windows[-1],
-                )
-            )
-            for window in windows
-        )
+        return (self._message(snapshot=part) for part in _parts(streams, calls))
+
+
+def _parts(streams: Sequence[Stream], calls: Sequence[Call]) -> Iterator[stream_service_pb2.WatchSnapshot]:
+    part = stream_service_pb2.WatchSnapshot()
+    count, room = 0, MAX_BYTES
+    subjects: list[Stream | Call] = [*streams, *calls]
+    for subject in subjects:
+        message = stream_message(subject) if isinstance(subject, Stream) else call_message(subject)
+        room -= message.ByteSize()
+        if count and (count == _SNAPSHOT_PART or room < 0):
+            yield part
+            part = stream_service_pb2.WatchSnapshot()
+            count, room = 0, MAX_BYTES - message.ByteSize()
+        if isinstance(message, stream_pb2.Stream):
+            part.streams.append(message)
+        else:
+            part.calls.append(message)
+        count += 1
+    part.last = True
+    yield part
 
 
 def _shows_stream(match: Filter, stream: Stream) -> bool:

@@ -56,6 +56,20 @@ async def test_pages() -> None:
         assert not third.next_page_token
 
 
+async def test_a_call_that_is_too_large() -> None:
+    """One that alone is more than a page should have gets a page of its own."""
+    async with served() as gateway:
+        tags = ["a", "b" * (3 << 20), "c"]
+        await gateway.written(
+            *(gateway.call(CallState.ANSWERED, tag[0], create_time=ord(tag[0]), tag=tag) for tag in tags)
+        )
+        first = await listed(gateway)
+        second = await listed(gateway, page_token=first.next_page_token)
+        third = await listed(gateway, page_token=second.next_page_token)
+        assert [ids(page) for page in (first, second, third)] == [["a"], ["b"], ["c"]]
+        assert not third.next_page_token
+
+
 async def test_filters() -> None:
     """All conditions must hold."""
     async with served() as gateway:

@@ -88,6 +88,27 @@ class TestList:
             assert found + ids(page) == expected
             assert len(ids(page)) == 5
 
+    async def test_large_streams(self) -> None:
+        """A page that would not fit a client's message is cut, and the next one goes on there."""
+        async with served() as gateway:
+            labels = {f"{number:063}": "x" * 255 for number in range(32)}
+            await gateway.written(
+                *(
+                    gateway.stream(StreamState.STREAMING, f"s{number}", create_time=number, labels=labels)
+                    for number in range(1, 1001)
+                )
+            )
+            found: list[str] = []
+            pages = 0
+            token = ""
+            while not pages or token:
+                page = await listed(gateway, page_size=1000, page_token=token)
+                found += ids(page)
+                token = page.next_page_token
+                pages += 1
+            assert found == [f"s{number}" for number in range(1, 1001)]
+            assert pages > 1
+
     async def test_changes_between_pages(self) -> None:
         """A stream that is new after the first page shows up, and none comes twice."""
         async with served() as gateway:

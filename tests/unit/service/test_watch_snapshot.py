@@ -83,9 +83,9 @@ class TestContents:
             parts: list[stream_service_pb2.WatchEventsResponse] = []
             while not parts or not parts[-1].snapshot.last:
                 parts.append(await watch.next())
-            assert [len(part.snapshot.streams) for part in parts] == [500, 500, 201]
-            assert [len(part.snapshot.calls) for part in parts] == [500, 100, 0]
-            assert [part.snapshot.last for part in parts] == [False, False, True]
+            assert [len(part.snapshot.streams) for part in parts] == [500, 500, 201, 0]
+            assert [len(part.snapshot.calls) for part in parts] == [0, 0, 299, 301]
+            assert [part.snapshot.last for part in parts] == [False, False, False, True]
             assert {part.cursor for part in parts} == {cursor}
             assert len({stream.control_id for part in parts for stream in part.snapshot.streams}) == 1201
             assert len({call.call_id for part in parts for call in part.snapshot.calls}) == 600
@@ -99,6 +99,29 @@ class TestContents:
             watch = gateway.watch(include_snapshot=True)
             await watch.opened()
             assert len(await watch.snapshot()) == 1
+
+    async def test_large_streams(self) -> None:
+        """Parts fit a client's message, with labels as large as they may be."""
+        async with served() as gateway:
+            labels = {f"{number:063}": "x" * 255 for number in range(32)}
+            await gateway.written(
+                *(gateway.stream(StreamState.STREAMING, f"s{number}", labels=labels) for number in range(500))
+            )
+            watch = gateway.watch(include_snapshot=True)
+            await watch.opened()
+            parts = await watch.snapshot()
+            assert len({stream.control_id for part in parts for stream in part.streams}) == 500
+            assert len(parts) > 1
+
+    async def test_a_stream_that_is_too_large(self) -> None:
+        """One that alone is more than a part should have gets a part of its own."""
+        async with served() as gateway:
+            names = ["a", "b" * (3 << 20), "c"]
+            await gateway.written(*(gateway.stream(StreamState.STREAMING, name[0], name=name) for name in names))
+            watch = gateway.watch(include_snapshot=True)
+            await watch.opened()
+            parts = await watch.snapshot()
+            assert [[stream.name for stream in part.streams] for part in parts] == [[name] for name in names]
 
 
 class TestConsistency:

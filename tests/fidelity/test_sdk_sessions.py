@@ -6,14 +6,14 @@ import pytest
 from signalwire.relay import RelayError
 from signalwire.relay import client as sdk
 
-from gateway.emulator.actions import Drop, ReplyError
+from gateway.emulator.actions import Drop, Patch, ReplyError
 from gateway.emulator.certificates import Certificates
 from gateway.emulator.exchange import NoReceiver
 from gateway.emulator.faults import Fault
 from gateway.emulator.frames import REDACTED, SERVER_TO_CLIENT
 from tests.support.sdk_client import sdk_world
 
-STATE = "signalwire.authorization.state"
+STATE_OF_CALL = "calling.call.state"
 RECEIVE = "calling.call.receive"
 
 
@@ -48,6 +48,18 @@ class TestConnect:
                 await world.running
             assert refused.value.code == -32002
             assert len(world.connects) == 3
+
+    async def test_refusal_inside_a_result_is_taken_for_success(self, certificates: Certificates) -> None:
+        """The SDK looks for no code in the result of signalwire.connect: it goes on, with an empty protocol."""
+        async with sdk_world(certificates) as world:
+            denied = {"code": "-32001", "message": "Permission Denied."}
+            world.emulator.faults.add(
+                Fault(Patch({"result": denied}), method="signalwire.connect", response=True, times=1)
+            )
+            await world.connected()
+            await world.settled()
+            assert world.client.relay_protocol == ""
+            assert len(world.connects) == 1
 
     async def test_events_are_acked_with_an_empty_result(self, certificates: Certificates) -> None:
         """The ack bears the event's id and nothing else, and the emulator keeps the event no longer."""
@@ -113,7 +125,7 @@ class TestResume:
             await world.incoming()
 
     async def test_refused_resume_is_repeated_for_ever(self, certificates: Certificates) -> None:
-        """After -32003 the SDK asks again with the same stale protocol, each time, and gets no session."""
+        """After -32003 the SDK asks again with the same stale protocol, each time on a new socket that it leaves open."""
         async with sdk_world(certificates) as world:
             await world.connected()
             protocol = world.client.relay_protocol
@@ -125,6 +137,7 @@ class TestResume:
             assert [connect.params.get("protocol") for connect in world.connects] == [None, *[protocol] * 3]
             assert not world.emulator.sessions
             assert not world.running.done()
+            assert len(world.emulator._open) == 3
 
     async def test_ignored_resume_becomes_a_fresh_session(self, certificates: Certificates) -> None:
         """Where a stale resume is answered with a fresh session, the SDK takes it and gets calls again."""
@@ -169,6 +182,29 @@ class TestResume:
             assert call.state == "answered"
             (answer,) = world.sent("calling.answer")
             assert answer.number > world.connects[1].number
+
+    async def test_event_that_cannot_be_handled_is_acked_and_costs_the_connection(
+        self, certificates: Certificates
+    ) -> None:
+        """Params that are null end the SDK's reader, after the ack; it reconnects and resumes without the event."""
+        async with sdk_world(certificates) as world:
+            await world.connected()
+            event = {"event_type": STATE_OF_CALL, "params": None}
+            await world.emulator.send_frame(
+                {"jsonrpc": "2.0", "id": "odd", "method": "signalwire.event", "params": event}
+            )
+            await world.connected(2)
+            ack = {"jsonrpc": "2.0", "id": "odd", "result": {}}
+            assert [frame.json for frame in world.emulator.frames].count(ack) == 1
+            assert world.session.connects == 2
+
+    async def test_unknown_requests_are_not_answered(self, certificates: Certificates) -> None:
+        """A method that the SDK does not know gets neither result nor error."""
+        async with sdk_world(certificates) as world:
+            await world.connected()
+            await world.emulator.send_frame({"jsonrpc": "2.0", "id": "odd", "method": "signalwire.sing", "params": {}})
+            await world.settled()
+            assert not [frame for frame in world.emulator.frames if frame.is_response and frame.json["id"] == "odd"]
 
 
 class TestContexts:

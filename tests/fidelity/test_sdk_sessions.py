@@ -125,7 +125,7 @@ class TestResume:
             await world.incoming()
 
     async def test_refused_resume_is_repeated_for_ever(self, certificates: Certificates) -> None:
-        """After -32003 the SDK asks again with the same stale protocol, each time on a new socket that it leaves open."""
+        """After -32003 the SDK asks again with the same stale protocol, each on a socket that it leaves open."""
         async with sdk_world(certificates) as world:
             await world.connected()
             protocol = world.client.relay_protocol

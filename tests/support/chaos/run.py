@@ -1,0 +1,342 @@
+"""One chaos run from start to judgement."""
+
+import asyncio
+import contextlib
+import secrets
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import grpc.aio
+
+from callstream.v1 import call_service_pb2, gateway_service_pb2, stream_service_pb2
+from gateway.emulator.certificates import make_certificates
+from gateway.emulator.options import Answer, Busy, EmulatorOptions, NoAnswer
+from gateway.emulator.server import Emulator
+from gateway.emulator.sink import AudioSink, SinkOptions
+from gateway.relay import wire
+from tests.support.chaos.callers import LABELS, Caller
+from tests.support.chaos.followers import Follower, Pager
+from tests.support.chaos.mischief import Mischief
+from tests.support.chaos.process import GatewayUnderTest
+from tests.support.chaos.world import Stubs, World, chance_of
+from tests.support.histories import EventFilter, History, Journal, Place, Standing
+from tests.support.recording import event_of, files_of, state_name, stored_events
+from tests.support.validators.promises import broken_promises
+
+__all__ = ["CALM_BEGINS_WITH", "Outcome", "Plan", "run_chaos"]
+
+CALM_BEGINS_WITH: Final = ("kill", "cut", "nothing")
+"""What can precede the quiet time: a last kill, a last cut of the connection, or no help at all."""
+
+_PROJECT: Final = "chaos"
+_FRAMES: Final = 50_000
+_PAGE: Final = 500
+_POLL: Final = 0.2
+_ANSWERS_WITHIN: Final = 10.0
+_STILL_FOR: Final = 3.0
+"""Seconds without a new event after which nothing is expected any more: longer than RELAY's late `finished` takes."""
+_SETTLES_WITHIN: Final = 90.0
+_FOLLOWED_WITHIN: Final = 20.0
+_MOVING: Final = frozenset({"STARTING", "STOPPING", "UNKNOWN"})
+_SIGNS: Final = ("Traceback (most recent call last)", '"rpc_failed"', "was never retrieved", '"level": "critical"')
+"""What in the log means a defect."""
+_FOUL: Final = frozenset({"INTERNAL", "UNKNOWN", "UNIMPLEMENTED", "DATA_LOSS", "INVALID_ARGUMENT"})
+"""What no client was to be answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a run is to be.
+
+    Attributes:
+        seed: Decides what is drawn. Two runs of one seed draw the same; when things happen differs a little.
+        seconds: How long trouble is made.
+        callers: How many clients have calls.
+        log_level: The gateway's.
+        calm_begins_with: One of CALM_BEGINS_WITH. None: the seed decides.
+    """
+
+    seed: int
+    seconds: float
+    callers: int = 6
+    log_level: str = "debug"
+    calm_begins_with: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a run.
+
+    Attributes:
+        history: What was seen.
+        counts: What happened how often.
+        broken: Violations by promise; "No defects" are crashes and errors that nothing foresees.
+    """
+
+    history: History
+    counts: Counter[str]
+    broken: dict[str, list[str]]
+
+
+async def run_chaos(plan: Plan, say: Callable[[str], None] = lambda _: None) -> Outcome:
+    """Makes trouble, lets it settle, and judges. Takes longer than `plan.seconds` by the time it takes to settle."""
+    directory = Path(tempfile.mkdtemp(prefix="chaos-"))
+    try:
+        async with _world(plan, directory) as world:
+            followers = _followers(world)
+            async with asyncio.TaskGroup() as tasks:
+                observing = [tasks.create_task(world.observe(), name="observe")]
+                observing += [tasks.create_task(follower.run(), name=follower.name) for follower in followers]
+                await _trouble(plan, world, say)
+                say("waiting until all is settled")
+                standing = await _settle(world)
+                head = await _caught_up(world, followers)
+                for task in observing:
+                    task.cancel()
+            say("judging")
+            history = await _collect(world, followers, standing, head)
+            return Outcome(history, _counts(world, history), broken_promises(history) | _defects(world, history))
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+@contextlib.asynccontextmanager
+async def _world(plan: Plan, directory: Path) -> AsyncIterator[World]:
+    # What has quotes and backslashes in it is hidden less easily.
+    token = f'PT-{secrets.token_hex(8)}"\\{secrets.token_hex(8)}'
+    made = make_certificates(directory / "certificates")
+    async with (
+        AudioSink(SinkOptions(certificate=made.certificate, key=made.key)) as sink,
+        Emulator(_emulator_options(plan.seed, token, made.ca)) as emulator,
+    ):
+        environment = {
+            "SIGNALWIRE_PROJECT_ID": _PROJECT,
+            "SIGNALWIRE_API_TOKEN": token,
+            "SIGNALWIRE_RELAY_HOST": emulator.host,
+            "SIGNALWIRE_RELAY_SCHEME": "ws",
+            "CALLSTREAM_LOG_LEVEL": plan.log_level,
+            "CALLSTREAM_LOG_FORMAT": "json",
+            "CALLSTREAM_START_TIMEOUT": "2s",
+            "CALLSTREAM_STOP_TIMEOUT": "2s",
+            "CALLSTREAM_RELAY_WAIT": "2s",
+        }
+        gateway = GatewayUnderTest(directory, environment)
+        world = World(plan.seed, directory, emulator, sink, gateway)
+        world.secrets["the API token"] = token
+        world.bearer_tokens += [f"bearer-{secrets.token_hex(8)}", f'bearer-"{secrets.token_hex(8)}\\']
+        world.secrets |= {f"bearer token {number}": token for number, token in enumerate(world.bearer_tokens)}
+        try:
+            await gateway.start()
+            yield world
+        finally:
+            await world.close()
+            await gateway.abandon()
+
+
+def _emulator_options(seed: int, token: str, ca_file: Path) -> EmulatorOptions:
+    """RELAY leaves much open: each seed is another RELAY."""
+    chance = chance_of(seed, "relay")
+    return EmulatorOptions(
+        listen="127.0.0.1:0",
+        projects={_PROJECT: token},
+        ca_file=ca_file,
+        frame_interval=0.5,
+        frame_limit=_FRAMES,
+        unacked_limit=100_000,
+        ended_call_limit=100_000,
+        stream_limit=100_000,
+        record_bytes=0,
+        ping_interval=2.0,
+        disconnect_grace=1.0,
+        stale_resume=chance.choice(("refuse", "fresh")),
+        tell_session_restored=chance.choice((True, False)),
+        redelivery_interval=chance.choice((None, 1.0)),
+        receive_state=chance.choice(("created", "ringing")),
+        finished_at_call_end=chance.choice(("before", "after", "late", "omitted")),
+        on_unreachable=chance.choice(("silence", "finished")),
+        numbers={"+15550000001": Answer(0.05), "+15550000002": Busy(0.05), "+15550000003": NoAnswer(0.3)},
+    )
+
+
+def _followers(world: World) -> list[Follower]:
+    everything = EventFilter()
+    ends = EventFilter(types=["STREAM_FINISHED", "STREAM_FAILED", "CALL_ENDED"])
+    return [
+        Follower(world, "steady", everything, from_oldest=True, steady=True),
+        Follower(world, "restless", everything, from_oldest=True, steady=False),
+        Follower(world, "ends", ends, from_oldest=True, steady=False),
+        Follower(world, "team", EventFilter(labels={"team": LABELS[0]}), from_oldest=False, steady=False),
+        Pager(world, "pager", everything, from_oldest=True, steady=False),
+    ]
+
+
+async def _trouble(plan: Plan, world: World, say: Callable[[str], None]) -> None:
+    """Trouble for a while; returns once clients have finished what they had begun, without new trouble."""
+    mischief = Mischief(world)
+    say(f"{plan.seconds:.0f} s of trouble")
+    async with asyncio.TaskGroup() as tasks:
+        makers = [
+            tasks.create_task(mischief.spoil(), name="small mischief"),
+            tasks.create_task(mischief.break_up(), name="breaks"),
+        ]
+        for number in range(1, plan.callers + 1):
+            tasks.create_task(Caller(world, number).run(), name=f"caller {number}")
+        await asyncio.sleep(plan.seconds)
+        world.calm.set()
+        await asyncio.wait(makers)
+        begin = plan.calm_begins_with or world.chance("calm").choice(CALM_BEGINS_WITH)
+        say(f"calm; it begins with: {begin}")
+        await mischief.end()
+        if begin == "kill":
+            await world.gateway.kill(0.0)
+        elif begin == "cut":
+            await world.emulator.cut()
+        world.counts[f"calm began with {begin}"] += 1
+
+
+async def _settle(world: World) -> Standing:
+    """Who has what, once nothing moves any more, or after a long time."""
+    loop = asyncio.get_running_loop()
+    until, still_since, former = loop.time() + _SETTLES_WITHIN, loop.time(), (-1, False)
+    stubs = world.stubs()
+    while True:
+        head, standing = await _standing(world, stubs)
+        moving = any(state in _MOVING for _, _, state in standing.streams) or bool(standing.unacknowledged)
+        if (head, moving) != former:
+            former, still_since = (head, moving), loop.time()
+        if (not moving and loop.time() - still_since >= _STILL_FOR) or loop.time() >= until:
+            world.counts["seconds until settled"] = round(_SETTLES_WITHIN - (until - loop.time()))
+            return standing
+        await asyncio.sleep(_POLL)
+
+
+async def _standing(world: World, stubs: Stubs) -> tuple[int, Standing]:
+    """The newest sequence, and who has what now."""
+    try:
+        info = await stubs.gateway.GetGatewayInfo(gateway_service_pb2.GetGatewayInfoRequest(), timeout=_ANSWERS_WITHIN)
+        streams, calls = await _streams(stubs), await _calls(stubs)
+        head = info.journal.head_sequence
+    except grpc.aio.AioRpcError as error:
+        world.counts[f"asked in vain how things are: {error.code().name}"] += 1
+        head, streams, calls = -1, [("", "", "UNKNOWN")], []
+    emulator = world.emulator
+    standing = Standing(
+        streams,
+        calls,
+        [(*key, stream.state) for key, stream in emulator.streams.items()],
+        [(call.call_id, call.state) for call in emulator.calls.values()],
+        [event_id for session in emulator.sessions.values() if session.connected for event_id in session.unacked],
+    )
+    return head, standing
+
+
+async def _streams(stubs: Stubs) -> list[tuple[str, str, str]]:
+    found: list[tuple[str, str, str]] = []
+    token = ""
+    while True:
+        request = stream_service_pb2.ListStreamsRequest(page_size=_PAGE, page_token=token)
+        page = await stubs.streams.ListStreams(request, timeout=_ANSWERS_WITHIN)
+        found += [(stream.call_id, stream.control_id, state_name("stream", stream.state)) for stream in page.streams]
+        token = page.next_page_token
+        if not token:
+            return found
+
+
+async def _calls(stubs: Stubs) -> list[tuple[str, str]]:
+    found: list[tuple[str, str]] = []
+    token = ""
+    while True:
+        request = call_service_pb2.ListCallsRequest(page_size=_PAGE, page_token=token)
+        page = await stubs.calls.ListCalls(request, timeout=_ANSWERS_WITHIN)
+        found += [(call.call_id, state_name("call", call.state)) for call in page.calls]
+        token = page.next_page_token
+        if not token:
+            return found
+
+
+async def _caught_up(world: World, followers: list[Follower]) -> int:
+    """Waits until every follower has come to the newest event, or ought to have; returns its sequence."""
+    head, _ = await _standing(world, world.stubs())
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_FOLLOWED_WITHIN):
+            while any(follower.position < head for follower in followers):  # noqa: ASYNC110 - they tell nobody
+                await asyncio.sleep(_POLL)
+    return head
+
+
+async def _collect(world: World, followers: list[Follower], standing: Standing, head: int) -> History:
+    """Everything that was seen, after the last process has ended."""
+    stubs = world.stubs()
+    listed, told, cursor = [], [], ""
+    while True:
+        request = stream_service_pb2.ListEventsRequest(page_size=_PAGE)
+        if cursor:
+            request.after_cursor = cursor
+        page = await stubs.streams.ListEvents(request, timeout=_ANSWERS_WITHIN)
+        listed += [event_of(event) for event in page.events]
+        told += [str(event) for event in page.events]
+        cursor = page.next_cursor
+        if page.at_head:
+            break
+    info = await stubs.gateway.GetGatewayInfo(gateway_service_pb2.GetGatewayInfoRequest(), timeout=_ANSWERS_WITHIN)
+    files = files_of(world.gateway.data_dir)
+    await world.gateway.terminate()
+    world.frames.take(world.emulator.frames)
+    journal = Journal(
+        info.journal.epoch, info.journal.oldest_sequence, head, listed, stored_events(world.gateway.data_dir)
+    )
+    return History(
+        world.frames.frames,
+        world.asks,
+        [follower.watcher() for follower in followers],
+        journal,
+        standing,
+        [
+            world.gateway.log,
+            Place("the events", "\n".join(told)),
+            Place("what clients were answered", "\n".join(sorted(world.told))),
+            *files,
+            *[
+                Place(f"{place.name} at the end", place.text, place.keeps_session)
+                for place in files_of(world.gateway.data_dir)
+            ],
+        ],
+        world.secrets,
+        world.frames.authorization_states,
+        world.lag,
+    )
+
+
+def _counts(world: World, history: History) -> Counter[str]:
+    counts = Counter(world.counts)
+    deliveries = world.frames.deliveries
+    counts["events delivered"] = len(deliveries)
+    counts["events delivered again"] = sum(deliveries.values()) - len(deliveries)
+    counts["events acknowledged"] = len(
+        {
+            frame.id
+            for frame in history.frames
+            if not frame.by_relay and frame.kind == "result" and frame.method == wire.EVENT
+        }
+    )
+    counts["events journalled"] = len(history.journal.listed)
+    counts["gateway killed"] = world.gateway.kills
+    for event in history.journal.listed:
+        if event.type.startswith("SESSION_"):
+            counts[f"session: {event.type.removeprefix('SESSION_').lower()}"] += 1
+    for _, _, state in history.standing.streams:
+        counts[f"streams {state}"] += 1
+    return counts
+
+
+def _defects(world: World, history: History) -> dict[str, list[str]]:
+    """What no promise names and nothing foresees: crashes, tracebacks, statuses that mean a defect."""
+    found = [*world.gateway.crashes]
+    found += [line[:2000] for line in world.gateway.log.text.splitlines() if any(sign in line for sign in _SIGNS)]
+    found += [f"{ask.method} was answered {ask.outcome} {ask.reason}" for ask in history.asks if ask.outcome in _FOUL]
+    return {"No defects": found} if found else {}

@@ -92,12 +92,9 @@ class _Formatter(structlog.stdlib.ProcessorFormatter):
 
     def __init__(self, secrets: Iterable[str], **options: Any) -> None:
         super().__init__(**options)
-        forms = {
-            form
-            for secret in secrets
-            if secret
-            for form in (secret, json.dumps(secret)[1:-1], json.dumps(json.dumps(secret))[3:-3], repr(secret)[1:-1])
-        }
+        forms = {secret for secret in secrets if secret}
+        for _ in range(2):  # a value in a frame, and the frame in a line
+            forms |= {quoted[1:-1] for form in forms for quoted in (json.dumps(form), repr(form))}
         self._forms = sorted(forms, key=len, reverse=True)
 
     def format(self, record: logging.LogRecord) -> str:

@@ -12,11 +12,18 @@ from gateway.relay import frames, wire
 from gateway.relay.commands import Result
 from gateway.relay.redact import scrubbed
 
-__all__ = ["RefusalKind", "Refused", "flag", "id_text", "outcome_of", "refusal_of", "seconds", "text"]
+__all__ = ["RefusalKind", "Refused", "event_time", "flag", "id_text", "outcome_of", "refusal_of", "text"]
 
 _PERMISSION_DENIED: Final = -32001
 _ID: Final = msgspec.json.Decoder(str | int | float)
 _SECONDS: Final = msgspec.json.Decoder(float)
+
+
+class _Inner(msgspec.Struct):
+    timestamp: msgspec.Raw = msgspec.Raw(b"")
+
+
+_INNER: Final = msgspec.json.Decoder(_Inner)
 _UNREADABLE: Final = (msgspec.MsgspecError, ValueError, RecursionError)
 
 
@@ -111,8 +118,21 @@ def id_text(raw_id: bytes) -> str:
     return value if isinstance(value, str) else raw_id.decode()
 
 
-def seconds(timestamp: msgspec.Raw) -> float | None:
-    """A time in float seconds; None for anything that is no time."""
+def event_time(envelope: frames.Envelope) -> float | None:
+    """RELAY's time of an event in float seconds; None if it gave none.
+
+    It stands in the outer params; SignalWire's own SDK also looks for it in the inner ones.
+    """
+    outer = _seconds(envelope.timestamp)
+    if outer is not None or b'"timestamp"' not in bytes(envelope.params):
+        return outer
+    try:
+        return _seconds(_INNER.decode(envelope.params).timestamp)
+    except _UNREADABLE:
+        return None
+
+
+def _seconds(timestamp: msgspec.Raw) -> float | None:
     try:
         value = _SECONDS.decode(timestamp)
     except _UNREADABLE:

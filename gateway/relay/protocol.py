@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from gateway.domain.errors import CallstreamError, OutcomeUnknown
 from gateway.relay import frames, wire
-from gateway.relay.answers import Refused, flag, id_text, outcome_of, refusal_of, seconds, text
+from gateway.relay.answers import Refused, event_time, flag, id_text, outcome_of, refusal_of, text
 from gateway.relay.commands import Command, Result
 from gateway.relay.payloads import RelayEvent, decode_payload
 from gateway.relay.resume import ResumeState
@@ -328,7 +328,7 @@ class Protocol:
             RelayEvent(
                 event_id=id_text(raw_id),
                 event_type=envelope.event_type,
-                timestamp=seconds(envelope.timestamp),
+                timestamp=event_time(envelope),
                 raw_params=raw_params,
                 payload=decode_payload(envelope.event_type, raw_params),
                 ack_id=b"" if raw_id == b"null" else raw_id,

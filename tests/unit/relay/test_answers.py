@@ -8,7 +8,7 @@ import pytest
 
 from gateway.domain.errors import OutcomeUnknown, RelayFailed, RelayRejected
 from gateway.relay import frames
-from gateway.relay.answers import RefusalKind, flag, id_text, outcome_of, refusal_of, seconds, text
+from gateway.relay.answers import RefusalKind, event_time, flag, id_text, outcome_of, refusal_of, text
 from gateway.relay.commands import Result
 
 
@@ -140,7 +140,23 @@ def test_ids_as_text(raw: bytes, expected: str) -> None:
 )
 def test_timestamps(raw: bytes, expected: float | None) -> None:
     """Float seconds of this age are a time; all else is none."""
-    assert seconds(msgspec.Raw(raw)) == expected
+    assert event_time(frames.Envelope("x", msgspec.Raw(b"{}"), msgspec.Raw(raw))) == expected
+
+
+@pytest.mark.parametrize(
+    ("outer", "inner", "expected"),
+    [
+        (b"12.5", b'{"timestamp":99}', 12.5),
+        (b"", b'{"timestamp":99.5}', 99.5),
+        (b"null", b'{"timestamp":99.5}', 99.5),
+        (b"", b'{"timestamp":"soon"}', None),
+        (b"", b'{"about":"\\"timestamp\\""}', None),
+        (b"", b'["timestamp"]', None),
+    ],
+)
+def test_the_inner_time_counts_if_there_is_no_outer_one(outer: bytes, inner: bytes, expected: float | None) -> None:
+    """RELAY's time stands in the outer params; where it does not, the inner ones are looked at."""
+    assert event_time(frames.Envelope("x", msgspec.Raw(inner), msgspec.Raw(outer))) == expected
 
 
 def test_fields_of_params() -> None:

@@ -128,15 +128,15 @@ async def test_a_cursor_works_in_the_next_process(tmp_path: Path) -> None:
             await client.until(event_pb2.EVENT_TYPE_SESSION_UP)
             watch = Watch(client, from_oldest=True)
             await watch.opened()
-            (first,) = await watch.events(1)
+            first = await watch.event()
             await endpoint.emulator.send_event(MADE_UP, {"number": 1})
             await client.until(event_pb2.EVENT_TYPE_RELAY_OTHER)
         async with running_gateway(host, data_dir=str(tmp_path / "data")) as client:
             again = Watch(client, after_cursor=watch.cursor)
             await again.opened()
-            events = await again.events(1)
-            while name(events[-1]) != "SESSION_RESUMED":
-                events += await again.events(1)
+            events: list[event_pb2.Event] = []
+            while not events or name(events[-1]) != "SESSION_RESUMED":
+                events += (await again.next()).events.events
             assert [event.sequence for event in events] == list(range(first.sequence + 1, events[-1].sequence + 1))
             assert [name(event) for event in events].count("RELAY_OTHER") == 1
         async with running_gateway(host, data_dir=str(tmp_path / "other")) as client:

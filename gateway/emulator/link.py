@@ -130,7 +130,9 @@ class Link:
         problem = _malformed(frame)
         if problem:
             self._journal.record(CLIENT_TO_SERVER, self.number, self.session, frame)
-            self.error(frame.get("id") if isinstance(frame, dict) else None, _INVALID_REQUEST, problem)
+            request_id = frame.get("id") if isinstance(frame, dict) else None
+            # JSON-RPC: where the id is not known, it is null.
+            self.error(request_id if isinstance(request_id, str | int) else None, _INVALID_REQUEST, problem)
             return
         if "method" in frame:
             subject = Subject.of(frame)

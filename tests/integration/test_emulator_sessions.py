@@ -99,6 +99,7 @@ class TestConnect:
             ({"id": "1", "method": "signalwire.ping"}, -32600),
             ({"jsonrpc": "2.0", "id": "", "method": "signalwire.ping"}, -32600),
             ({"jsonrpc": "2.0", "id": None, "method": "signalwire.ping"}, -32600),
+            ({"jsonrpc": "2.0", "id": {"a": 1}, "method": "signalwire.ping"}, -32600),
             ({"jsonrpc": "2.0", "id": "1", "method": 7}, -32600),
             ({"jsonrpc": "2.0", "id": "1"}, -32600),
         ],
@@ -107,7 +108,8 @@ class TestConnect:
         """What is no JSON-RPC 2.0 gets its error, and the socket goes on."""
         async with running_emulator() as emulator, raw_client(emulator.url) as client:
             await client.send_raw(frame)
-            expected = frame.get("id") if isinstance(frame, dict) else None
+            given = frame.get("id") if isinstance(frame, dict) else None
+            expected = given if isinstance(given, str) else None
             assert (await client.answer_to(expected))["error"]["code"] == code
             assert (await client.ask("signalwire.ping", {}))["result"] == {}
 

@@ -193,7 +193,7 @@ def call_gone(registry: Registry, call_id: str, now: int, why: str) -> Decision:
 def call_passed(registry: Registry, call_id: str, now: int) -> Decision:
     """RELAY took a pass: the call is offered to others, and nobody tells this session how it goes on."""
     call = registry.call(call_id)
-    if call is None or call.ended:
+    if call is None or call.state in {CallState.ENDED, CallState.UNKNOWN}:
         return Decision()
     return _call_moved(registry, call_id, CallInput.SESSION_LOST, now, "", {})
 

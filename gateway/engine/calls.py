@@ -52,14 +52,14 @@ class Calls:
         call = self._known(order.call_id, order.node_id)
         if call.ended:
             raise CallEnded(call.call_id)
-        await self._command(call, commands.pass_call(node_id=call.node_id, call_id=call.call_id), deadline)
-        self._settlement.carry_out(call_passed(self._context.registry, call.call_id, self._context.now()))
+        command = commands.pass_call(node_id=call.node_id, call_id=call.call_id)
+        await self._command(call, command, deadline, passing=True)
         return self._now(call)
 
     async def end(self, order: EndCall, deadline: float | None) -> Call:
         """Hangs up; succeeds at once if the call has ended. Raises as `answer`, but for CallEnded."""
         known = self._context.registry.call(order.call_id)
-        call = known or self._known(order.call_id, order.node_id)
+        call = self._known(order.call_id, order.node_id)
         if not call.ended:
             command = commands.end(node_id=call.node_id, call_id=call.call_id, reason=order.reason)
             self._context.hanging_up.add(call.call_id)
@@ -88,14 +88,14 @@ class Calls:
     def _now(self, call: Call) -> Call:
         return self._context.registry.call(call.call_id) or call
 
-    async def _command(self, call: Call, command: Command, deadline: float | None) -> None:
+    async def _command(self, call: Call, command: Command, deadline: float | None, *, passing: bool = False) -> None:
         self._context.admit()
         caller = Caller(deadline)
         await self._context.connected(caller)
-        running = self._context.spawn(self._run(call, command, caller), f"{command.method} {call.call_id}")
-        await self._context.carry(caller, running)
+        running = self._run(call, command, caller, passing=passing)
+        await self._context.carry(caller, self._context.spawn(running, f"{command.method} {call.call_id}"))
 
-    async def _run(self, call: Call, command: Command, caller: Caller) -> None:
+    async def _run(self, call: Call, command: Command, caller: Caller, *, passing: bool) -> None:
         context = self._context
         try:
             await context.session.execute(command, send_by=caller.deadline, on_sent=caller.mark_sent)
@@ -108,6 +108,8 @@ class Calls:
             raise CallNotFound(call.call_id, f"RELAY has no call {call.call_id!r}") from refusal
         # RELAY took it, so it has the call: worth knowing if only a client had said so.
         self._settlement.carry_out(call_mentioned(context.registry, call.call_id, call.node_id, context.now()))
+        if passing:
+            self._settlement.carry_out(call_passed(context.registry, call.call_id, context.now()))
 
     async def dial(self, order: DialOrder, deadline: float | None) -> tuple[Dial, Call]:
         """Calls somebody, and returns the call once a device has answered. Idempotent by tag.

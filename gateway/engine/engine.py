@@ -62,6 +62,8 @@ class Engine:
         self.calls = Calls(self._context, self._settlement)
         self.stops = Stops(self._context, self._settlement)
         self.starts = Starts(self._context, self._settlement, self.stops)
+        self._left = asyncio.Event()
+        self._left.set()
 
     @property
     def registry(self) -> Registry:
@@ -89,14 +91,18 @@ class Engine:
             CredentialsRefused: RELAY does not take the credentials, and never did.
         """
         self._resume_streams()
-        async with asyncio.TaskGroup() as tasks:
-            background = [
-                tasks.create_task(self._context.timers.run(), name="timers"),
-                tasks.create_task(self._sweep(), name="sweep"),
-            ]
-            await self.session.run()
-            for task in background:
-                task.cancel()
+        self._left.clear()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                background = [
+                    tasks.create_task(self._context.timers.run(), name="timers"),
+                    tasks.create_task(self._sweep(), name="sweep"),
+                ]
+                await self.session.run()
+                for task in background:
+                    task.cancel()
+        finally:
+            self._left.set()
 
     def _resume_streams(self) -> None:
         for stream in self.registry.active_streams():
@@ -136,5 +142,6 @@ class Engine:
         self.recorder.changes.close()
 
     async def close(self) -> None:
-        """Leaves the session so that the next process can take it up. After `drain`; ends `run`."""
+        """Leaves the session so that the next process can take it up, and waits for the end of `run`. After `drain`."""
         await self.session.close()
+        await self._left.wait()

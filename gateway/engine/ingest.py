@@ -55,6 +55,7 @@ class Ingest:
             since = self._last_sign or self._context.journal.stats().newest_time_us or 0
             change = SessionChange("the former session could not be restored; events may be missing", since)
             self._settlement.carry_out(session_lost(registry, change, self._context.now()))
+            self._context.hanging_up.clear()  # whose ends nobody will report any more
         else:
             draft = Draft(EventType.SESSION_UP, SessionChange("a new session was opened"))
             self._settlement.carry_out(Decision((draft,)))

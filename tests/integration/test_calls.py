@@ -208,9 +208,37 @@ class TestPass:
             await gateway.engine.calls.pass_on(PassCall(call.call_id), in_time())
             assert (await other.call(call.call_id)).state is CallState.CREATED
 
+    async def test_the_caller_leaves(self, relay: World, gateway: Running) -> None:
+        """A pass that was sent takes effect without its caller."""
+        call = await relay.incoming(gateway)
+        relay.emulator.faults.add(Fault(Hold(), method=wire.PASS))
+        passing = asyncio.create_task(gateway.engine.calls.pass_on(PassCall(call.call_id), in_time()))
+        await relay.command(wire.PASS)
+        passing.cancel()
+        await asyncio.wait([passing])
+        relay.emulator.faults.clear()
+        await gateway.call(call.call_id, CallState.UNKNOWN)
+
+    async def test_an_unknown_call(self, relay: World, gateway: Running) -> None:
+        """A call that only a client knew of can be passed on; that changes nothing about it here."""
+        call = await elsewhere(relay)
+        passed = await gateway.engine.calls.pass_on(PassCall(call.call_id, node_id=call.node_id), in_time())
+        assert passed.state is CallState.UNKNOWN
+        await gateway.call(call.call_id)
+        assert [event.type for event in await gateway.events() if event.call_id] == [EventType.CALL_UNKNOWN]
+
 
 class TestEnd:
     """EndCall."""
+
+    async def test_a_call_whose_node_only_the_client_knows(self, relay: World, gateway: Running) -> None:
+        """The node that the client gives is used where RELAY's reports named none."""
+        call = await relay.incoming(gateway)
+        await relay.emulator.send_event(wire.CALL_STATE, {"call_id": "c", "call_state": "answered"})
+        await gateway.call("c")
+        assert (await gateway.engine.calls.end(EndCall("c", node_id=call.node_id), in_time())).ended
+        (frame,) = relay.sent(wire.END)
+        assert frame.params["node_id"] == call.node_id
 
     async def test_a_call_with_a_stream(self, relay: World, gateway: Running) -> None:
         """RELAY hangs up for the reason given; the call's streams end with it, whatever RELAY reports first."""

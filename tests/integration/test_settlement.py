@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,12 +11,16 @@ from gateway.domain.calls import CallState
 from gateway.domain.errors import DialFailed, OutcomeUnknown
 from gateway.domain.events import EventType, SessionChange
 from gateway.domain.streams import EndReason, Stream, StreamState
-from gateway.emulator.actions import Drop, Duplicate, Hold, Reply
+from gateway.emulator.actions import Drop, Duplicate, Hold, Reply, ReplyError
 from gateway.emulator.faults import Fault
 from gateway.emulator.frames import CLIENT_TO_SERVER, SERVER_TO_CLIENT, Frame
 from gateway.engine.ingest import MAX_PARAMS
+from gateway.engine.orders import DialOrder
+from gateway.journal.session_store import MemorySessionStore
+from gateway.journal.sqlite import open_journal
 from gateway.relay import wire
-from tests.support.engines import Running, World, in_time, order_for, running_engine, soon, stalled, world
+from gateway.relay.session import CredentialsRefused
+from tests.support.engines import Running, World, in_time, make_engine, order_for, running_engine, soon, stalled, world
 
 CUSTOM = "calling.call.collect"
 
@@ -114,14 +119,34 @@ class TestSession:
     async def test_a_dial_of_a_lost_session_fails(self, relay: World, gateway: Running) -> None:
         """Nobody would report how it ends."""
         relay.emulator.faults.add(Fault(Reply("200"), method=wire.DIAL))
-        from gateway.engine.orders import DialOrder
-
         dialing = asyncio.create_task(gateway.engine.calls.dial(DialOrder("t", [[{}]]), in_time()))
         await relay.command(wire.DIAL)
         await relay.emulator.disconnect(restart=True)
         with pytest.raises((DialFailed, OutcomeUnknown)):
             await dialing
         await gateway.until_type(EventType.DIAL_FAILED)
+
+    async def test_leaving(self, relay: World, tmp_path: Path) -> None:
+        """A process that leaves says so in the journal, and its session can be taken up."""
+        async with running_engine(relay.emulator, tmp_path / "data") as first:
+            await relay.incoming(first)
+        assert not relay.session.connected
+        assert not relay.session.unacked
+        async with running_engine(relay.emulator, tmp_path / "data") as second:
+            await second.until_type(EventType.SESSION_RESUMED)
+            types = [event.type for event in await second.events() if isinstance(event.subject, SessionChange)]
+            assert types == [EventType.SESSION_UP, EventType.SESSION_DOWN, EventType.SESSION_RESUMED]
+
+    async def test_refused_credentials_end_it(self, relay: World) -> None:
+        """Credentials that were never taken end the engine; it does not ask for ever."""
+        journal = open_journal(None)
+        relay.emulator.faults.add(Fault(ReplyError(wire.AUTHENTICATION_FAILED), method=wire.CONNECT))
+        engine = make_engine(relay.emulator.host, journal, MemorySessionStore())
+        with pytest.raises(ExceptionGroup) as caught:
+            await engine.run()
+        assert caught.group_contains(CredentialsRefused)
+        await engine.close()
+        await journal.close()
 
 
 class TestAcknowledgement:
@@ -270,6 +295,23 @@ class TestGivenUp:
             await relay.tell(call, "s", "streaming")
             await relay.command(wire.STREAM_STOP, 2)
             assert (await gateway.types_of("s"))[-1] == "FAILED"
+
+    async def test_silence_counts_only_while_relay_can_be_heard(self, relay: World) -> None:
+        """A stream is not given up for what RELAY could not say: its report of the meantime comes first."""
+        async with running_engine(relay.emulator, start_timeout=0.05) as gateway:
+            call = await relay.incoming(gateway)
+            await gateway.engine.starts.start(order_for(call, control_id="s"), in_time())
+            relay.emulator.refuse_connections()
+            await relay.emulator.cut()
+            await relay.tell(call, "s", "streaming")
+            fired = asyncio.Event()
+            gateway.engine._context.timers.after(0.2, fired.set)  # the stream's own came and went by then
+            await fired.wait()
+            assert (await gateway.types_of("s")) == ["STARTING"]
+            relay.emulator.refuse_connections(None)
+            await gateway.stream("s", StreamState.STREAMING)
+            assert (await gateway.types_of("s")) == ["STARTING", "STREAMING"]
+            assert not relay.sent(wire.STREAM_STOP)
 
     async def test_stops_of_two_streams_of_one_control_id(self, relay: World) -> None:
         """A stop on its way for a former stream does not stand in for that of its successor."""

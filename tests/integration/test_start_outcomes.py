@@ -354,6 +354,17 @@ class TestLostAnswers:
             assert stream.accepted
             assert len(relay.sent(wire.STREAM)) == 2
 
+    async def test_an_event_tells_before_anybody_asks_again(self, relay: World) -> None:
+        """Once RELAY has reported the stream, the missing answer is of no interest."""
+        async with running_engine(relay.emulator, timeouts=Timeouts(request=0.2)) as gateway:
+            call = await relay.incoming(gateway)
+            relay.emulator.faults.add(Fault(Drop(), **ANSWER_OF_START))
+            order = order_for(call, relay.sink.url, control_id="s")
+            stream, created = await gateway.engine.starts.start(order, in_time())
+            assert (stream.state, created) == (StreamState.STREAMING, True)
+            assert len(relay.sent(wire.STREAM)) == 1
+            assert await gateway.types_of("s") == ["STARTING", "STREAMING"]
+
     async def test_the_session_does_not_come_back_in_time(self, relay: World) -> None:
         """The caller is told that the outcome is unknown, never that nothing was sent; asking again settles it."""
         async with running_engine(relay.emulator, relay_wait=0.05) as gateway:

@@ -115,10 +115,9 @@ class Running:
         if self._task is None:
             return
         await self.engine.drain(0.0)
-        await self.engine.close()
-        await asyncio.wait([self._task], timeout=WITHIN)
-        assert self._task.done(), "the engine still runs after its close"
-        self._task.result()
+        async with asyncio.timeout(WITHIN):
+            await self.engine.close()
+            await self._task
         self._task = None
         await self.journal.close()
 

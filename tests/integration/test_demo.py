@@ -20,6 +20,7 @@ from gateway.emulator.codecs import AudioFormat, decode
 from gateway.emulator.faults import Fault
 from gateway.emulator.sender import Sender
 from gateway.emulator.sink import Received
+from gateway.server import StartFailed
 
 FAST = 0.001
 """Seconds between messages that hold 20 ms of audio each."""
@@ -181,6 +182,14 @@ async def test_an_endpoint_that_leaves(demo: Demo) -> None:
     assert await demo.run(lambda world: at_endpoint(world, leave)) == 1
     (failed,) = demo.failed
     assert "EOFError, the stream closed after" in failed
+
+
+async def test_a_gateway_that_does_not_start(tmp_path: Path) -> None:
+    """Why the gateway of the demo cannot start is told as it is."""
+    (tmp_path / "data").touch()
+    with pytest.raises(StartFailed, match="data"):
+        async with open_world(tmp_path):
+            raise AssertionError("it started")
 
 
 async def test_keep_ends_at_the_first_signal(tmp_path: Path) -> None:

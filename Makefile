@@ -49,6 +49,11 @@ check-proto: .venv  ## lint the contract, and look for breaking changes against 
 	$(BIN)/buf lint
 	$(BIN)/python tools/breaking.py
 
+.PHONY: fuzz
+fuzz: STEPS ?= 100000
+fuzz: .venv  ## meet the protocol and the engine with anything, in any order (STEPS=100000 in total)
+	FUZZ_STEPS=$$(( $(STEPS) / 2 )) $(BIN)/python -m pytest tests/fuzz --timeout=0 $(ARGS)
+
 .PHONY: lock
 lock: .venv  ## resolve requirements/*.txt again from pyproject.toml (hashes, no addresses)
 	$(BIN)/python tools/lock.py

@@ -330,6 +330,65 @@ class TestGivenUp:
             await relay.command(wire.STREAM_STOP, 3)
 
 
+class TestTimersThatCameToNothing:
+    """A deadline that passes after the stream has moved on has no effect."""
+
+    async def _wait_out(self, gateway: Running, seconds: float) -> None:
+        fired = asyncio.Event()
+        gateway.engine._context.timers.after(seconds, fired.set)  # fires after those that were set for earlier times
+        await fired.wait()
+
+    async def test_stop_timeout(self, relay: World) -> None:
+        """A stop that was confirmed is not asked again."""
+        async with running_engine(relay.emulator, stop_timeout=0.02) as gateway:
+            call = await relay.incoming(gateway)
+            order = order_for(call, relay.sink.url, control_id="s", until_streaming=True)
+            stream, _ = await gateway.engine.starts.start(order, in_time())
+            ended = await gateway.engine.stops.stop(stream, in_time(), until_ended=True)
+            await self._wait_out(gateway, 0.05)
+            assert gateway.registry.stream(*stream.key) == ended
+            assert len(relay.sent(wire.STREAM_STOP)) == 1
+
+    async def test_max_duration(self, relay: World, gateway: Running) -> None:
+        """A stream that ended before its longest duration is not stopped, nor is its successor."""
+        call = await relay.incoming(gateway)
+        order = order_for(call, relay.sink.url, control_id="s", until_streaming=True, max_duration=30_000)
+        await gateway.engine.starts.start(order, in_time())
+        await relay.emulator.drop_stream(call.call_id, "s")
+        stream = await gateway.stream("s", StreamState.FINISHED)
+        await self._wait_out(gateway, 0.06)
+        assert (stream.end_reason, relay.sent(wire.STREAM_STOP)) == (EndReason.REMOTE, [])
+
+    async def test_a_stream_that_was_forgotten(self, relay: World) -> None:
+        """A stop that is owed to a stream nobody remembers is let go."""
+        async with running_engine(relay.emulator, ended_retention=0.0, retry_delay=0.1) as gateway:
+            call = await relay.incoming(gateway)
+            order = order_for(call, relay.sink.url, control_id="s", until_streaming=True)
+            stream, _ = await gateway.engine.starts.start(order, in_time())
+            relay.emulator.faults.add(Fault(Reply("503"), method=wire.STREAM_STOP))
+            await relay.emulator.disconnect(restart=True)
+            await relay.command(wire.STREAM_STOP)
+            await soon(lambda: gateway.registry.stream(*stream.key) is None)
+            await soon(lambda: not gateway.engine._settlement._owed)
+            assert len(relay.sent(wire.STREAM_STOP)) == 1
+
+    async def test_a_refusal_for_one_that_was_forgotten(self, relay: World) -> None:
+        """A refusal of such a stop brings nobody back."""
+        async with running_engine(relay.emulator, ended_retention=0.0) as gateway:
+            call = await relay.incoming(gateway)
+            order = order_for(call, relay.sink.url, control_id="s", until_streaming=True)
+            stream, _ = await gateway.engine.starts.start(order, in_time())
+            for action in (Reply("403"), Hold()):
+                relay.emulator.faults.add(Fault(action, method=wire.STREAM_STOP, direction=SERVER_TO_CLIENT))
+            relay.emulator.faults.add(Fault(Drop(), event_type=wire.CALL_STREAM))
+            await relay.emulator.disconnect(restart=True)
+            await relay.command(wire.STREAM_STOP)
+            await soon(lambda: gateway.registry.stream(*stream.key) is None)
+            relay.emulator.faults.clear()
+            await soon(lambda: not gateway.engine._settlement._owed)
+            assert gateway.registry.stream(*stream.key) is None
+
+
 class TestSweep:
     """What ended is forgotten in the end."""
 

@@ -54,6 +54,10 @@ fuzz: STEPS ?= 100000
 fuzz: .venv  ## meet the protocol and the engine with anything, in any order (STEPS=100000 in total)
 	FUZZ_STEPS=$$(( $(STEPS) / 2 )) $(BIN)/python -m pytest tests/fuzz --timeout=0 $(ARGS)
 
+.PHONY: chaos
+chaos: .venv  ## RELAY and the gateway go wrong at random, then every promise is checked (SEED=7 MINUTES=2)
+	$(BIN)/python tools/chaos.py $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES)) $(ARGS)
+
 .PHONY: lock
 lock: .venv  ## resolve requirements/*.txt again from pyproject.toml (hashes, no addresses)
 	$(BIN)/python tools/lock.py

@@ -53,7 +53,8 @@ def main() -> None:
     show(outcome)
     path = given.save or (ROOT / "out" / f"chaos-{seed}.json" if outcome.broken else None)
     if path is not None:
-        save_history(outcome.history, path)
+        files = [place.name for place in outcome.history.places if "journal.db" in place.name]
+        save_history(outcome.history, path, without_places=[] if "Private" in outcome.broken else files)
         print(f"\nthe history is in {path}")
     if outcome.broken:
         print(f"\nbroken: {', '.join(outcome.broken)}; again with: make chaos SEED={seed} MINUTES={given.minutes:g}")

@@ -54,7 +54,7 @@ _GARBAGE: Final = (
 )  # fmt: skip
 _TOO_LARGE: Final = '{"filler":"' + "x" * (wire.MAX_FRAME_BYTES + 1) + '"}'
 _SMALL_EVERY: Final = (0.02, 0.3)
-_BREAK_EVERY: Final = (2.5, 7.0)
+_BREAK_EVERY: Final = (1.5, 5.5)
 _WHEN: Final[tuple[Literal["before", "after"], ...]] = ("before", "after")
 _LASTS: Final = (0.2, 1.5)
 

@@ -75,13 +75,10 @@ class GatewayUnderTest:
     async def hang(self, seconds: float) -> None:
         """The process does nothing for a while, and does not know it."""
         async with self._changing:
-            if self._process is None:
-                return
-            self._process.send_signal(signal.SIGSTOP)
-            try:
+            with contextlib.suppress(ProcessLookupError):  # it has crashed
+                self._signal(signal.SIGSTOP)
                 await asyncio.sleep(seconds)
-            finally:
-                self._process.send_signal(signal.SIGCONT)
+                self._signal(signal.SIGCONT)
 
     async def terminate(self) -> None:
         """SIGTERM; returns once the process has ended."""
@@ -96,6 +93,10 @@ class GatewayUnderTest:
             self._process.kill()
         if self._log is not None:
             await asyncio.wait([self._log])
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._process is not None:
+            self._process.send_signal(number)
 
     async def _end(self, number: signal.Signals) -> int | None:
         process, self._process = self._process, None

@@ -50,8 +50,10 @@ _FORMATS = click.Choice(["auto", "console", "json"])
     show_default=True,
     help="What is said of a stream whose endpoint can't be reached.",
 )
-@click.option("--log-level", type=_LEVELS, default="info", show_default=True)
-@click.option("--log-format", type=_FORMATS, default="auto", show_default=True)
+@click.option("--log-level", type=_LEVELS, default="info", show_default=True, help="What is logged to standard error.")
+@click.option(
+    "--log-format", type=_FORMATS, default="auto", show_default=True, help="auto: console on a terminal, else JSON."
+)
 def command(**flags: Any) -> None:
     """Run a RELAY server on this machine, to develop against.
 

@@ -56,7 +56,7 @@ def watch(address: str, as_json: bool, limit: int | None, timeout: float | None,
     request = _request(**options)
     from gateway.cli.client.resuming import follow
 
-    printer = _Printer(as_json, limit)
+    printer = _Printer(as_json, limit, half_snapshot=request.include_snapshot)
     try:
         with (
             open_channel(address) as channel,
@@ -111,9 +111,10 @@ def _request(
 class _Printer:
     """Writes responses, and knows where the watch can go on."""
 
-    def __init__(self, as_json: bool, limit: int | None) -> None:
+    def __init__(self, as_json: bool, limit: int | None, *, half_snapshot: bool) -> None:
         self._as_json = as_json
         self._left = limit
+        self._half_snapshot = half_snapshot
         self.cursor = ""
 
     def show(self, response: "WatchEventsResponse") -> bool:
@@ -125,7 +126,8 @@ class _Printer:
             self._snapshot(response)
         elif kind == "bookmark" and self._as_json:
             write_json({"cursor": response.cursor, "bookmark": {}}, on_one_line=True)
-        if kind != "snapshot" or response.snapshot.last:
+        self._half_snapshot &= not response.snapshot.last
+        if not self._half_snapshot:
             self.cursor = response.cursor
         return False
 

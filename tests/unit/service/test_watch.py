@@ -263,6 +263,16 @@ class TestReading:
             assert found == list(range(1, total + 1))
             assert watches > 3
 
+    @pytest.mark.parametrize("tail", [4, 8192], ids=["disk", "memory"])
+    async def test_sparse_matches_far_back(self, tail: int) -> None:
+        """What matches is found however much lies before it that does not, in the journal as in its tail."""
+        async with served(journal=JournalOptions(tail_records=tail)) as gateway:
+            for _ in range(2):
+                await gateway.written(*gateway.others(6000, "call-2"), *gateway.others(1))
+            watch = gateway.watch(from_oldest=True, filter={"call_ids": ["call-1"]})
+            await watch.opened()
+            assert sequences(await watch.events(2)) == [6001, 12002]
+
     async def test_many_watches_at_the_head(self) -> None:
         """All watches that are in step get all events."""
         async with served() as gateway:

@@ -267,11 +267,10 @@ class TestReading:
     async def test_sparse_matches_far_back(self, tail: int) -> None:
         """What matches is found however much lies before it that does not, in the journal as in its tail."""
         async with served(journal=JournalOptions(tail_records=tail)) as gateway:
-            for _ in range(2):
-                await gateway.written(*gateway.others(6000, "call-2"), *gateway.others(1))
+            await gateway.written(*gateway.others(5000, "call-2"), *gateway.others(1), *gateway.others(2000, "call-2"))
             watch = gateway.watch(from_oldest=True, filter={"call_ids": ["call-1"]})
             await watch.opened()
-            assert sequences(await watch.events(2)) == [6001, 12002]
+            assert (await watch.event()).sequence == 5001
 
     async def test_many_watches_at_the_head(self) -> None:
         """All watches that are in step get all events."""

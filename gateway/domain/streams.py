@@ -129,6 +129,11 @@ class Stream:
         """Whether it has not ended."""
         return self.state in ACTIVE
 
+    @property
+    def given_up(self) -> bool:
+        """Whether its end was concluded while its call may go on: RELAY may still have it."""
+        return not self.active and self.end_reason_inferred and self.end_reason is not EndReason.CALL_ENDED
+
 
 ACTIVE: Final = frozenset({StreamState.STARTING, StreamState.STREAMING, StreamState.STOPPING, StreamState.UNKNOWN})
 

@@ -105,11 +105,13 @@ class Engine:
             self._left.set()
 
     def _resume_streams(self) -> None:
-        for stream in self.registry.active_streams():
+        for stream in list(self.registry.streams()):
             if stream.state is StreamState.STARTING and not stream.accepted:
                 self._settlement.happened(stream.key, StreamInput.ANSWER_LOST)
-            else:
+            elif stream.active:
                 self._settlement.watch_over(stream)
+            else:
+                self._settlement.stop_given_up(stream)
 
     async def _sweep(self) -> None:
         """Forgets what ended long ago, and gives up dials that RELAY has fallen silent about."""

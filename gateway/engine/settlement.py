@@ -95,6 +95,12 @@ class Settlement:
             self._owed[key] = stream.create_time
             self._send(key)
 
+    def stop_given_up(self, known: Stream) -> None:
+        """Owes the stop of a stream that was given up (again): the last one may have been lost with its process."""
+        stream, call = self._current(known), self._context.registry.call(known.call_id)
+        if stream is not None and stream.given_up and not (call is not None and call.ended):
+            self.owe_stop(stream.key)
+
     def session_up(self) -> None:
         """Asks again for every stop whose end is not known, and sends those that could not be sent."""
         self._up_since = asyncio.get_running_loop().time()
@@ -122,7 +128,9 @@ class Settlement:
         stream = context.registry.stream(*key)
         if stream is None:
             return
-        if stream.state is StreamState.STREAMING and stream.max_duration:
+        if stream.given_up:
+            context.timers.after(context.options.start_timeout, lambda: self.stop_given_up(stream))
+        elif stream.state is StreamState.STREAMING and stream.max_duration:
             context.timers.after(context.options.start_timeout, lambda: self._max_duration(stream))
         else:
             self.watch_over(stream)

@@ -159,7 +159,7 @@ class TestInFlight:
     async def test_a_start_is_settled_by_the_start_timeout(self, relay: World, tmp_path: Path) -> None:
         """If nothing is heard of it, it is stopped in the end."""
         await self._start_in_flight(relay, tmp_path)
-        async with running_engine(relay.emulator, tmp_path / "data", start_timeout=0.05) as second:
+        async with running_engine(relay.emulator, tmp_path / "data", start_timeout=0.3) as second:
             stream = await second.stream("s", StreamState.FAILED)
             assert stream.end_reason is EndReason.START_TIMEOUT
         assert len(relay.sent(wire.STREAM)) == 1

@@ -287,7 +287,7 @@ class TestGivenUp:
 
     async def test_a_stream_that_begins_after_its_timeout(self, relay: World) -> None:
         """A `streaming` that comes when the stream has failed brings another stop."""
-        async with running_engine(relay.emulator, start_timeout=0.05) as gateway:
+        async with running_engine(relay.emulator, start_timeout=0.3) as gateway:
             call = await relay.incoming(gateway)
             stream, _ = await gateway.engine.starts.start(order_for(call, control_id="s"), in_time())
             await gateway.engine.stops.ended(stream)
@@ -298,14 +298,14 @@ class TestGivenUp:
 
     async def test_silence_counts_only_while_relay_can_be_heard(self, relay: World) -> None:
         """A stream is not given up for what RELAY could not say: its report of the meantime comes first."""
-        async with running_engine(relay.emulator, start_timeout=0.05) as gateway:
+        async with running_engine(relay.emulator, start_timeout=0.3) as gateway:
             call = await relay.incoming(gateway)
             await gateway.engine.starts.start(order_for(call, control_id="s"), in_time())
             relay.emulator.refuse_connections()
             await relay.emulator.cut()
             await relay.tell(call, "s", "streaming")
             fired = asyncio.Event()
-            gateway.engine._context.timers.after(0.2, fired.set)  # the stream's own came and went by then
+            gateway.engine._context.timers.after(0.6, fired.set)  # the stream's own came and went by then
             await fired.wait()
             assert (await gateway.types_of("s")) == ["STARTING"]
             relay.emulator.refuse_connections(None)
@@ -315,7 +315,7 @@ class TestGivenUp:
 
     async def test_stops_of_two_streams_of_one_control_id(self, relay: World) -> None:
         """A stop on its way for a former stream does not stand in for that of its successor."""
-        async with running_engine(relay.emulator, start_timeout=0.05) as gateway:
+        async with running_engine(relay.emulator, start_timeout=0.3) as gateway:
             call = await relay.incoming(gateway)
             first, _ = await gateway.engine.starts.start(order_for(call, control_id="s"), in_time())
             await gateway.engine.stops.ended(first)

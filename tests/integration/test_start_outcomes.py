@@ -347,7 +347,7 @@ class TestLostAnswers:
 
     async def test_no_answer_ever(self, relay: World) -> None:
         """A request that RELAY does not answer is asked again as well, on the same connection."""
-        async with running_engine(relay.emulator, timeouts=Timeouts(request=0.05)) as gateway:
+        async with running_engine(relay.emulator, timeouts=Timeouts(request=0.3)) as gateway:
             call = await relay.incoming(gateway)
             relay.emulator.faults.add(Fault(Drop(), **ANSWER_OF_START, times=1))
             stream, _ = await gateway.engine.starts.start(order_for(call, control_id="s"), in_time())
@@ -356,7 +356,7 @@ class TestLostAnswers:
 
     async def test_an_event_tells_before_anybody_asks_again(self, relay: World) -> None:
         """Once RELAY has reported the stream, the missing answer is of no interest."""
-        async with running_engine(relay.emulator, timeouts=Timeouts(request=0.2)) as gateway:
+        async with running_engine(relay.emulator, timeouts=Timeouts(request=0.3)) as gateway:
             call = await relay.incoming(gateway)
             relay.emulator.faults.add(Fault(Drop(), **ANSWER_OF_START))
             order = order_for(call, relay.sink.url, control_id="s")
@@ -491,7 +491,7 @@ class TestTime:
 
     async def test_silence(self, relay: World) -> None:
         """RELAY accepts the start and reports nothing: the stream is stopped, and fails as START_TIMEOUT."""
-        async with running_engine(relay.emulator, start_timeout=0.05) as gateway:
+        async with running_engine(relay.emulator, start_timeout=0.3) as gateway:
             call = await relay.incoming(gateway)
             order = order_for(call, control_id="s", until_streaming=True)
             stream, _ = await gateway.engine.starts.start(order, in_time())
@@ -505,7 +505,7 @@ class TestTime:
 
     async def test_a_stream_of_somebody_else_is_left_alone(self, relay: World) -> None:
         """A stream that this gateway did not start has no start timeout here."""
-        async with running_engine(relay.emulator, start_timeout=0.05) as gateway:
+        async with running_engine(relay.emulator, start_timeout=0.3) as gateway:
             call = await relay.incoming(gateway)
             await relay.tell(call, "theirs", "connecting")
             await gateway.stream("theirs", StreamState.STARTING)
@@ -526,7 +526,7 @@ class TestTime:
 
     async def test_nothing_is_started_after_it_was_given_up(self, relay: World) -> None:
         """A start whose stop is under way is not asked for again, or it would run after its end."""
-        async with running_engine(relay.emulator, start_timeout=0.1, timeouts=Timeouts(request=0.2)) as gateway:
+        async with running_engine(relay.emulator, start_timeout=0.4, timeouts=Timeouts(request=0.8)) as gateway:
             call = await relay.incoming(gateway)
             relay.emulator.faults.add(Fault(Drop(), **ANSWER_OF_START))
             relay.emulator.faults.add(Fault(Hold(), method=wire.STREAM_STOP))

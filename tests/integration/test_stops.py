@@ -249,7 +249,7 @@ class TestAnswers:
 
     async def test_relay_refuses_to_stop_what_never_streamed(self, relay: World) -> None:
         """A stream that goes on starting still has its start timeout, also if that came due in between."""
-        async with running_engine(relay.emulator, start_timeout=0.1) as gateway:
+        async with running_engine(relay.emulator, start_timeout=0.4) as gateway:
             call = await relay.incoming(gateway)
             stream, _ = await gateway.engine.starts.start(order_for(call, control_id="s"), in_time())
             about: dict[str, Any] = {"control_id": "s", "direction": SERVER_TO_CLIENT}
@@ -269,7 +269,7 @@ class TestAnswers:
 
     async def test_relay_refuses_what_the_gateway_wants_stopped(self, relay: World) -> None:
         """A stream that did not begin in time is stopped again, after another start timeout."""
-        async with running_engine(relay.emulator, start_timeout=0.05) as gateway:
+        async with running_engine(relay.emulator, start_timeout=0.3) as gateway:
             call = await relay.incoming(gateway)
             relay.emulator.faults.add(Fault(Reply("403"), method=wire.STREAM_STOP, times=1))
             stream, _ = await gateway.engine.starts.start(order_for(call, control_id="s"), in_time())
@@ -332,7 +332,7 @@ class TestLost:
 
     async def test_no_answer_on_a_good_connection(self, relay: World) -> None:
         """RELAY that does not answer a stop is asked again after a while."""
-        async with running_engine(relay.emulator, timeouts=Timeouts(request=0.05)) as gateway:
+        async with running_engine(relay.emulator, timeouts=Timeouts(request=0.3)) as gateway:
             call = await relay.incoming(gateway)
             stream = await streaming(relay, gateway, call, "s")
             relay.emulator.faults.add(Fault(Drop(), method=wire.STREAM_STOP, times=2))
@@ -343,7 +343,7 @@ class TestLost:
 
     async def test_finished_never_comes(self, relay: World) -> None:
         """RELAY takes the stop and never reports the end: it is asked once more, then the end is concluded."""
-        async with running_engine(relay.emulator, stop_timeout=0.05) as gateway:
+        async with running_engine(relay.emulator, stop_timeout=0.1) as gateway:
             call = await relay.incoming(gateway)
             stream = await streaming(relay, gateway, call, "s")
             relay.emulator.faults.add(Fault(Drop(), event_type=wire.CALL_STREAM))
@@ -358,7 +358,7 @@ class TestLost:
 
     async def test_a_late_finished_confirms(self, relay: World) -> None:
         """RELAY's own word for an end that was concluded makes it certain."""
-        async with running_engine(relay.emulator, stop_timeout=0.05) as gateway:
+        async with running_engine(relay.emulator, stop_timeout=0.1) as gateway:
             call = await relay.incoming(gateway)
             stream = await streaming(relay, gateway, call, "s")
             relay.emulator.faults.add(Fault(Hold(), event_type=wire.CALL_STREAM, direction=SERVER_TO_CLIENT))
@@ -372,7 +372,7 @@ class TestLost:
 
     async def test_nothing_is_concluded_without_an_answer(self, relay: World) -> None:
         """As long as RELAY has not answered the stop, its silence is not taken for the end."""
-        async with running_engine(relay.emulator, stop_timeout=0.02, timeouts=Timeouts(request=0.03)) as gateway:
+        async with running_engine(relay.emulator, stop_timeout=0.05, timeouts=Timeouts(request=0.1)) as gateway:
             call = await relay.incoming(gateway)
             stream = await streaming(relay, gateway, call, "s")
             relay.emulator.faults.add(Fault(Drop(), method=wire.STREAM_STOP, times=5))

@@ -75,7 +75,7 @@ class Mischief:
             (6, self._lose_event), (4, self._lose_ack), (2, self._lose_answer), (1, self._lose_command),
             (8, self._repeat), (6, self._delay), (6, self._reorder), (5, self._omit), (6, self._refuse_command),
             (2, self._lie_about_call), (2, self._lie_in_answer), (5, self._garbage), (4, self._odd_event),
-            (3, self._stale_event), (1, self._renew), (1, self._flood),
+            (3, self._stale_event), (1, self._renew), (1, self._flood), (1, self._repeat_command),
         )  # fmt: skip
         await self._keep_on(deeds, self._world.chance("small mischief"), _SMALL_EVERY)
 
@@ -142,7 +142,16 @@ class Mischief:
         self._fault(Drop(), **self._command(), times=1)
 
     async def _repeat(self) -> None:
-        self._fault(Duplicate(self._chance.randint(1, 3)), **self._anything())
+        """Events, answers and acknowledgements come more than once; for commands see `_repeat_command`."""
+        match = self._chance.choice((self._event, self._answer, self._ack))()
+        self._fault(Duplicate(self._chance.randint(1, 3)), **match)
+
+    async def _repeat_command(self) -> None:
+        """A command comes twice, and its two answers go their own ways: 409 may be all that the gateway hears."""
+        call = self._some_call()
+        if call is not None:
+            self._world.lied_about.add(call.call_id)
+            self._fault(Duplicate(), direction=CLIENT_TO_SERVER, call_id=call.call_id, response=False)
 
     async def _delay(self) -> None:
         self._fault(Delay(self._chance.uniform(0.02, 1.5)), **self._anything())

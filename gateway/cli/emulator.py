@@ -1,7 +1,7 @@
 """`callstream emulator`: a RELAY to develop against."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import click
 
@@ -10,9 +10,6 @@ from gateway.cli.output import Failure, remark
 from gateway.cli.parameters import duration
 from gateway.cli.signals import run_until_signal
 from gateway.logs import configure_logging
-
-if TYPE_CHECKING:
-    from gateway.emulator.server import Emulator
 
 __all__ = ["command"]
 
@@ -75,7 +72,9 @@ def command(**flags: Any) -> None:
     try:
         options = EmulatorOptions(**flags, projects={project: token}, jwt_tokens={jwt: project} if jwt else {})
         configure_logging(level, log_format)
-        run_until_signal(run_emulator(options, lambda emulator: _announce(emulator, project, token)))
+        run_until_signal(
+            run_emulator(options, lambda emulator: _announce(emulator.url, emulator.control_url, project, token))
+        )
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     except OSError as error:
@@ -83,14 +82,14 @@ def command(**flags: Any) -> None:
         raise Failure(message, COULD_NOT_START) from error
 
 
-def _announce(emulator: "Emulator", project: str, token: str) -> None:
-    remark(f"callstream emulates RELAY on {emulator.url}")
-    if emulator.control_url is not None:
-        remark(f"HTTP control on {emulator.control_url}")
+def _announce(relay_url: str, control_url: str | None, project: str, token: str) -> None:
+    remark(f"callstream emulates RELAY on {relay_url}")
+    if control_url is not None:
+        remark(f"HTTP control on {control_url}")
+    scheme, _, host = relay_url.partition("://")
     shown = token if token == _TOKEN else "…"  # any other one may be in use elsewhere
-    scheme = emulator.url.partition(":")[0]
     remark(
         "the gateway connects with\n"
         f"  export SIGNALWIRE_PROJECT_ID={project} SIGNALWIRE_API_TOKEN={shown} "
-        f"SIGNALWIRE_RELAY_HOST={emulator.host} SIGNALWIRE_RELAY_SCHEME={scheme}"
+        f"SIGNALWIRE_RELAY_HOST={host} SIGNALWIRE_RELAY_SCHEME={scheme}"
     )

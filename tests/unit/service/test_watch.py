@@ -35,14 +35,21 @@ def large(served: Served, number: int, params: bytes = b'"' + b"x" * PARAMS + b'
 
 
 async def blocked(served: Served, watch: Watch) -> int:
-    """Opens a watch, and fills it until the gateway cannot write to its client any more; returns its position."""
+    """Fills a watch from the oldest event until the gateway cannot write to its client any more; returns its position.
+
+    What a client holds that does not read is a few events of these. By the time that another one has read them all,
+    the gateway has long tried to send more.
+    """
     await watch.opened()
     (reader,) = served.services._watches._open
-    position = -1
-    while position != reader._position:  # a whole commit went by, and nothing more was taken
-        position = reader._position
-        await served.journal.committed(large(served, 8))
-    return position
+    await served.journal.committed(large(served, 32))
+    other = served.watch(from_oldest=True)
+    await other.opened()
+    await other.events(32)
+    other.call.cancel()
+    await wait_until(lambda: served.services._watches.count == 1)
+    assert reader._position < 32
+    return reader._position
 
 
 class TestOpened:
@@ -353,7 +360,7 @@ class TestLimit:
 
     async def test_a_slow_watch_gives_its_slot_back(self) -> None:
         """So is that of a client that had stopped reading before it left."""
-        async with served(max_watches=1) as gateway:
+        async with served(max_watches=2) as gateway:
             first = gateway.watch(from_oldest=True)
             await blocked(gateway, first)
             first.call.cancel()

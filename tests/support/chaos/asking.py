@@ -3,7 +3,7 @@
 import asyncio
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar
 
 import grpc
@@ -15,15 +15,16 @@ from grpc_status import rpc_status  # type: ignore[import-untyped]
 from tests.support.chaos.world import World
 from tests.support.histories import Ask
 
-__all__ = ["Asking", "reason_of"]
+__all__ = ["LEAVES", "RESTLESS", "Asking", "reason_of"]
 
 _Response = TypeVar("_Response", bound=Message)
 
 _AGAIN: Final = frozenset({"UNAVAILABLE", "ABORTED", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED"})
 """After these the contract says to ask again, with the same id."""
 _ATTEMPTS: Final = 6
-_PATIENCE: Final = (0.02, 0.1, 0.3, 1.0, 2.0, 5.0, 5.0, 5.0)
-_LEAVES: Final = 0.08
+RESTLESS: Final = (0.02, 0.1, 0.3, 1.0, 2.0, 5.0, 5.0, 5.0)
+"""Deadlines of clients that are in a hurry, mostly too short."""
+LEAVES: Final = 0.08
 """How often a client changes its mind."""
 _BACKOFF: Final = 0.1
 _BACKOFF_MAXIMUM: Final = 1.5
@@ -42,9 +43,21 @@ def reason_of(error: grpc.aio.AioRpcError) -> str:
 class Asking:
     """One client's way of asking; what it asked and was answered is noted in the world."""
 
-    def __init__(self, world: World, chance: random.Random) -> None:
+    def __init__(
+        self, world: World, chance: random.Random, patience: Sequence[float] = RESTLESS, leaves: float = LEAVES
+    ) -> None:
+        """Prepares it.
+
+        Args:
+            world: The run.
+            chance: Decides about the following.
+            patience: Deadlines to choose from, in seconds.
+            leaves: How often the client changes its mind while it waits.
+        """
         self._world = world
         self._chance = chance
+        self._patience = patience
+        self._leaves = leaves
 
     async def until_answered(
         self,
@@ -76,8 +89,8 @@ class Asking:
         call_id: str,
         control_id: str,
     ) -> tuple[Ask, _Response | None]:
-        patience = self._chance.choice(_PATIENCE)
-        leaves = self._chance.uniform(0, 0.4) if self._chance.random() < _LEAVES else None
+        patience = self._chance.choice(self._patience)
+        leaves = self._chance.uniform(0, 0.4) if self._chance.random() < self._leaves else None
         sent = time.time()
         response, reason = None, ""
         try:

@@ -64,6 +64,19 @@ class GatewayUnderTest:
         async with asyncio.timeout(_STARTS_WITHIN):
             await self._serves.wait()
 
+    async def revive(self) -> None:
+        """Starts a process if the last one has crashed, so that what is left can be judged.
+
+        Raises:
+            RuntimeError: It does not start any more.
+        """
+        async with self._changing:
+            for _ in range(2):
+                if self._process is not None and self._process.returncode is None:
+                    return
+                await self.start()
+        raise RuntimeError(f"the gateway does not start: {self.crashes[-1] if self.crashes else 'nothing is known'}")
+
     async def kill(self, pause: float) -> None:
         """SIGKILL, and another process after so many seconds."""
         async with self._changing:

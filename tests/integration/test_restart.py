@@ -11,8 +11,8 @@ from callstream.v1 import event_pb2, stream_pb2, stream_service_pb2
 from gateway.domain.calls import CallState, DialState
 from gateway.domain.errors import OutcomeUnknown
 from gateway.domain.events import EventType
-from gateway.domain.streams import EndReason, StreamState
-from gateway.emulator.actions import CloseSocket, Hold
+from gateway.domain.streams import EndReason, Stream, StreamState
+from gateway.emulator.actions import CloseSocket, Drop, Hold
 from gateway.emulator.faults import Fault
 from gateway.emulator.frames import CLIENT_TO_SERVER, SERVER_TO_CLIENT
 from gateway.emulator.options import NoAnswer
@@ -117,6 +117,23 @@ class TestTakenBack:
         times = [event.receive_time for event in events]
         assert times == sorted(times)
         assert times[0] > 1_000_000
+
+    async def test_a_stop_that_was_owed_when_the_process_ended(self, relay: World, tmp_path: Path) -> None:
+        """A stream that was given up with its session, and not stopped yet, is stopped by the next process."""
+        async with running_engine(relay.emulator, tmp_path / "data") as first:
+            await streaming(relay, first, "s")
+            fault = relay.emulator.faults.add(Fault(Drop(), method=wire.STREAM_STOP))
+            await relay.emulator.disconnect(restart=True)
+            await first.stream("s", StreamState.FAILED)
+            await relay.command(wire.STREAM_STOP)
+            await first.crash()
+        relay.emulator.faults.remove(fault)
+        async with running_engine(relay.emulator, tmp_path / "data") as second:
+            await relay.command(wire.STREAM_STOP, 2)
+            failed = await second.until_type(EventType.STREAM_FAILED, "s")
+            updated = await second.until_type(EventType.STREAM_UPDATED, "s", after=failed.sequence)
+            assert isinstance(updated.subject, Stream)
+            assert not updated.subject.end_reason_inferred
 
 
 class TestInFlight:

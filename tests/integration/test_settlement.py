@@ -296,6 +296,20 @@ class TestGivenUp:
             await relay.command(wire.STREAM_STOP, 2)
             assert (await gateway.types_of("s"))[-1] == "FAILED"
 
+    async def test_a_stop_that_relay_refused(self, relay: World) -> None:
+        """A stream that was given up with its session is stopped until RELAY takes the stop."""
+        async with running_engine(relay.emulator, start_timeout=0.1) as gateway:
+            call = await relay.incoming(gateway)
+            order = order_for(call, relay.sink.url, control_id="s", until_streaming=True)
+            await gateway.engine.starts.start(order, in_time())
+            relay.emulator.faults.add(Fault(Reply("403"), method=wire.STREAM_STOP, times=1))
+            await relay.emulator.disconnect(restart=True)
+            gap = await gateway.until_type(EventType.SESSION_GAP)
+            updated = await gateway.until_type(EventType.STREAM_UPDATED, "s", after=gap.sequence)
+            assert isinstance(updated.subject, Stream)
+            assert not updated.subject.end_reason_inferred
+            assert len(relay.sent(wire.STREAM_STOP)) == 2
+
     async def test_silence_counts_only_while_relay_can_be_heard(self, relay: World) -> None:
         """A stream is not given up for what RELAY could not say: its report of the meantime comes first."""
         async with running_engine(relay.emulator, start_timeout=0.3) as gateway:

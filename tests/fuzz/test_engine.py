@@ -106,12 +106,15 @@ class EngineMachine(RuleBasedStateMachine):
     def _wall(self) -> int:
         return round((1.7e9 + self.loop.time() + self.skew) * 1e6)
 
+    def _ticks(self) -> int:
+        return round(self.loop.time() * 1e6)
+
     async def _start(self) -> None:
         def connect(observer: SessionObserver) -> Session:
             self.session = ScriptedSession(observer, self._handed_over)
             return cast(Session, self.session)
 
-        self.engine = Engine(self.journal, ContractCodec(), connect, OPTIONS, Clock(self._wall))
+        self.engine = Engine(self.journal, ContractCodec(), connect, OPTIONS, Clock(self._wall, self._ticks))
         self.engine.load()
         self.gone = False
         self.running = self.loop.create_task(self.engine.run(), name="engine")

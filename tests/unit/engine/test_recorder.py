@@ -131,7 +131,7 @@ async def test_a_second_one_takes_over(journal: SqliteJournal, recorder: Recorde
     recorder.record([CALL, STREAM])
     recorder.append(recorder.stamp([ENDED], Origin("e1", "calling.call.stream")))
     await journal.committed(3)
-    successor = Recorder(journal, ContractCodec(), Clock(lambda: 7))
+    successor = Recorder(journal, ContractCodec(), Clock(lambda: 7, lambda: 0))
     successor.load()
     assert contents(successor.registry) == contents(recorder.registry)
     assert successor.is_known("e1")

@@ -298,7 +298,7 @@ class TestGivenUp:
 
     async def test_a_stop_that_relay_refused(self, relay: World) -> None:
         """A stream that was given up with its session is stopped until RELAY takes the stop."""
-        async with running_engine(relay.emulator, start_timeout=0.1) as gateway:
+        async with running_engine(relay.emulator, start_timeout=0.8) as gateway:
             call = await relay.incoming(gateway)
             order = order_for(call, relay.sink.url, control_id="s", until_streaming=True)
             await gateway.engine.starts.start(order, in_time())

@@ -24,13 +24,17 @@ from gateway.engine.context import Context
 from gateway.engine.recorder import Origin
 from gateway.engine.settlement import Settlement
 from gateway.journal.record import Record
-from gateway.relay.payloads import CallReceivePayload, CallStatePayload, DialPayload, RelayEvent, StreamPayload
+from gateway.relay.frames import MAX_TYPE
+from gateway.relay.payloads import CallReceivePayload, CallStatePayload, DialPayload, RelayEvent, StreamPayload, Text
 from gateway.relay.session import SessionDown, SessionUp
 
 __all__ = ["Ingest"]
 
 MAX_PARAMS = 1 << 20
 """Bytes of RELAY's params that an event keeps, all or nothing: gRPC clients take messages of 4 MiB."""
+
+MAX_DEVICE = 1 << 16
+"""Characters of a device's params that a call keeps, all or nothing."""
 
 _log = structlog.get_logger(__name__)
 
@@ -146,12 +150,13 @@ def _device(told: object) -> Device | None:
     if not isinstance(told, dict) or not told:
         return None
     params = told.get("params")
-    return Device(str(told.get("type", "")), json.dumps(params if isinstance(params, dict) else {}))
+    params_json = json.dumps(params if isinstance(params, dict) else {})
+    return Device(str(told.get("type", ""))[:MAX_TYPE], params_json if len(params_json) <= MAX_DEVICE else "{}")
 
 
 class _Ids(msgspec.Struct):
-    call_id: str = ""
-    control_id: str = ""
+    call_id: Text = ""
+    control_id: Text = ""
 
 
 def _other(event: RelayEvent) -> Draft:

@@ -1,6 +1,7 @@
 """What RELAY's answers and their fields mean (RELAY sections 2 and 3). Tolerant: nothing that RELAY sends raises."""
 
 import enum
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -12,7 +13,7 @@ from gateway.relay import frames, wire
 from gateway.relay.commands import Result
 from gateway.relay.redact import scrubbed
 
-__all__ = ["RefusalKind", "Refused", "event_time", "flag", "id_text", "outcome_of", "refusal_of", "text"]
+__all__ = ["RefusalKind", "Refused", "event_id", "event_time", "flag", "id_text", "outcome_of", "refusal_of", "text"]
 
 _PERMISSION_DENIED: Final = -32001
 _ID: Final = msgspec.json.Decoder(str | int | float)
@@ -24,6 +25,7 @@ class _Inner(msgspec.Struct):
 
 
 _INNER: Final = msgspec.json.Decoder(_Inner)
+_MAX_ID: Final = 1024
 _UNREADABLE: Final = (msgspec.MsgspecError, ValueError, RecursionError)
 
 
@@ -116,6 +118,14 @@ def id_text(raw_id: bytes) -> str:
     except _UNREADABLE:
         return ""
     return value if isinstance(value, str) else raw_id.decode()
+
+
+def event_id(raw_id: bytes) -> str:
+    """The id of an event as text; of one that is too long to be passed on, its digest, which tells it apart as well."""
+    text_id = id_text(raw_id)
+    if len(text_id) <= _MAX_ID:
+        return text_id
+    return f"sha256-{hashlib.sha256(text_id.encode()).hexdigest()}"
 
 
 def event_time(envelope: frames.Envelope) -> float | None:

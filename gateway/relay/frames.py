@@ -1,15 +1,28 @@
 """JSON-RPC 2.0 frames: read with the payload left raw, written once (RELAY sections 1 to 3)."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 
 from gateway.relay import wire
 
-__all__ = ["Envelope", "Incoming", "Refusal", "ack", "decode_envelope", "decode_frame", "error_reply", "request"]
+__all__ = [
+    "MAX_TYPE",
+    "Envelope",
+    "Incoming",
+    "Refusal",
+    "ack",
+    "decode_envelope",
+    "decode_frame",
+    "error_reply",
+    "request",
+]
 
 _NOTHING: Final = msgspec.Raw(b"")
+
+MAX_TYPE: Final = 1024
+"""Characters of an event type; nothing longer is one."""
 
 
 class Incoming(msgspec.Struct):
@@ -25,7 +38,7 @@ class Incoming(msgspec.Struct):
 class Envelope(msgspec.Struct):
     """The outer params of `signalwire.event`."""
 
-    event_type: str
+    event_type: Annotated[str, msgspec.Meta(max_length=MAX_TYPE)]
     params: msgspec.Raw
     timestamp: msgspec.Raw = _NOTHING  # raw: a number that is out of range must not cost the event
 

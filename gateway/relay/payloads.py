@@ -5,79 +5,87 @@ Params of which a needed id is missing yield no payload; the event is still pass
 """
 
 from collections.abc import Mapping
-from typing import Any, Final, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 
 from gateway.relay import wire
 
 __all__ = [
+    "MAX_TEXT",
     "CallReceivePayload",
     "CallStatePayload",
     "DialPayload",
     "Payload",
     "RelayEvent",
     "StreamPayload",
+    "Text",
     "decode_payload",
 ]
 
 T = TypeVar("T", bound=msgspec.Struct)
 
+MAX_TEXT: Final = 16_384
+"""Characters that one field may have. Longer ones are no ids, addresses or words, and count as of a wrong type: an
+event that no client could receive would stop every watch that meets it."""
+
+Text = Annotated[str, msgspec.Meta(max_length=MAX_TEXT)]
+
 
 class StreamPayload(msgspec.Struct, frozen=True):
     """`calling.call.stream`."""
 
-    call_id: str
-    control_id: str
-    state: str = ""
-    node_id: str = ""
-    segment_id: str = ""
-    url: str = ""
-    name: str = ""
-    tag: str = ""
+    call_id: Text
+    control_id: Text
+    state: Text = ""
+    node_id: Text = ""
+    segment_id: Text = ""
+    url: Text = ""
+    name: Text = ""
+    tag: Text = ""
 
 
 class CallStatePayload(msgspec.Struct, frozen=True):
     """`calling.call.state`."""
 
-    call_id: str
-    call_state: str = ""
-    node_id: str = ""
-    segment_id: str = ""
-    tag: str = ""
-    direction: str = ""
+    call_id: Text
+    call_state: Text = ""
+    node_id: Text = ""
+    segment_id: Text = ""
+    tag: Text = ""
+    direction: Text = ""
     device: dict[str, Any] | None = None
-    end_reason: str = ""
+    end_reason: Text = ""
 
 
 class CallReceivePayload(msgspec.Struct, frozen=True):
     """`calling.call.receive`: an inbound call."""
 
-    call_id: str
-    call_state: str = ""
-    node_id: str = ""
-    segment_id: str = ""
-    tag: str = ""
-    direction: str = ""
+    call_id: Text
+    call_state: Text = ""
+    node_id: Text = ""
+    segment_id: Text = ""
+    tag: Text = ""
+    direction: Text = ""
     device: dict[str, Any] | None = None
-    context: str = ""
+    context: Text = ""
 
 
 class DialPayload(msgspec.Struct, frozen=True):
     """`calling.call.dial`; `call_id`, `winner_node_id` and `device` are those of the call that answered."""
 
-    tag: str
-    dial_state: str = ""
-    node_id: str = ""
-    call_id: str = ""
-    winner_node_id: str = ""
+    tag: Text
+    dial_state: Text = ""
+    node_id: Text = ""
+    call_id: Text = ""
+    winner_node_id: Text = ""
     device: dict[str, Any] | None = None
 
 
 class _Dial(msgspec.Struct):
-    tag: str
-    dial_state: str = ""
-    node_id: str = ""
+    tag: Text
+    dial_state: Text = ""
+    node_id: Text = ""
     call: dict[str, Any] | None = None
 
 
@@ -143,15 +151,19 @@ def _typed(event_type: str, raw_params: bytes) -> _Typed:
 
 def _dial(told: _Dial) -> DialPayload:
     call = told.call or {}
-    call_id, node_id, device = call.get("call_id"), call.get("node_id"), call.get("device")
+    device = call.get("device")
     return DialPayload(
         told.tag,
         told.dial_state,
         told.node_id,
-        call_id if isinstance(call_id, str) else "",
-        node_id if isinstance(node_id, str) else "",
+        _text(call.get("call_id")),
+        _text(call.get("node_id")),
         device if isinstance(device, dict) else None,
     )
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) and len(value) <= MAX_TEXT else ""
 
 
 def _fitting(kind: type[T], told: Mapping[str, Any]) -> T:

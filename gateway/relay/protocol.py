@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from gateway.domain.errors import CallstreamError, OutcomeUnknown
 from gateway.relay import frames, wire
-from gateway.relay.answers import Refused, event_time, flag, id_text, outcome_of, refusal_of, text
+from gateway.relay.answers import Refused, event_id, event_time, flag, id_text, outcome_of, refusal_of, text
 from gateway.relay.commands import Command, Result
 from gateway.relay.payloads import RelayEvent, decode_payload
 from gateway.relay.resume import ResumeState
@@ -326,7 +326,7 @@ class Protocol:
         raw_params = bytes(envelope.params)
         arrived = Arrived(
             RelayEvent(
-                event_id=id_text(raw_id),
+                event_id=event_id(raw_id),
                 event_type=envelope.event_type,
                 timestamp=event_time(envelope),
                 raw_params=raw_params,

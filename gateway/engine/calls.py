@@ -129,6 +129,8 @@ class Calls:
             await self._context.carry(caller, self._context.spawn(self._dial(order, caller), f"dial {order.tag}"))
         while (dial := registry.dial(order.tag)) is not None and dial.state is DialState.DIALING:
             await self._context.recorder.changes.wait(key_of(dial))
+        if dial is not None:
+            await self._context.recorder.settled(dial)
         if dial is None or dial.state is DialState.FAILED:
             raise DialFailed(order.tag)
         now = self._context.now()

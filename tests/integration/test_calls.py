@@ -29,7 +29,7 @@ from gateway.emulator.model import Call as EmulatedCall
 from gateway.emulator.options import Answer, Busy, NoAnswer
 from gateway.engine.orders import AnswerCall, DialOrder, EndCall, PassCall
 from gateway.relay import wire
-from tests.support.engines import Running, World, failing, in_time, order_for, running_engine, world
+from tests.support.engines import Running, World, failing, in_time, order_for, running_engine, soon, stalled, world
 
 
 @pytest.fixture
@@ -318,6 +318,19 @@ class TestDial:
             "max_price_per_minute": 0.5,
             "max_duration": 60,
         }
+
+    async def test_the_answer_is_durable(self, relay: World, gateway: Running) -> None:
+        """Nobody is told of a call that could be gone after a crash."""
+        relay.emulator.devices["+1"] = NoAnswer()
+        dialing = asyncio.create_task(gateway.engine.calls.dial(dial_of("t", ["+1"]), in_time()))
+        ringing = await gateway.until_type(EventType.CALL_RINGING)
+        with stalled(gateway.journal):
+            await relay.emulator.answer_far_end(ringing.call_id)
+            await soon(lambda: not gateway.registry.dialing())
+            joining = asyncio.create_task(gateway.engine.calls.dial(dial_of("t", ["+1"]), in_time()))
+            await asyncio.wait([joining], timeout=0.01)
+            assert not joining.done()
+        assert (await joining) == (await dialing)
 
     async def test_defaults_are_left_to_relay(self, relay: World, gateway: Running) -> None:
         """What was not asked for is not sent."""

@@ -255,10 +255,15 @@ def dial_reported(registry: Registry, report: DialReport, now: int) -> Decision:
     return plan.decision()
 
 
-def dial_moved(registry: Registry, tag: str, state: DialState, now: int) -> Decision:
-    """The gateway sends a dial, or learns that RELAY refused it; nothing is journalled if it changes nothing."""
+def dial_moved(registry: Registry, tag: str, state: DialState, now: int, *, again: bool = False) -> Decision:
+    """The gateway sends a dial, or learns that RELAY refused it; nothing is journalled if it changes nothing.
+
+    With `again`, one that failed without ever having rung is sent once more: otherwise a dial is decided once.
+    """
     known = registry.dial(tag)
-    if known is not None and (known.state is state or known.state is not DialState.DIALING):
+    if known is not None and known.state is state:
+        return Decision()
+    if known is not None and known.state is not DialState.DIALING and not (again and known.state is DialState.FAILED):
         return Decision()
     return Decision((_dial(registry, tag, state, now),))
 

@@ -31,6 +31,8 @@ class Calls:
     def __init__(self, context: Context, settlement: Settlement) -> None:
         self._context = context
         self._settlement = settlement
+        # Tags of dials that failed before RELAY tried any device: the same tag may be dialled again.
+        self._never_rang: set[str] = set()
 
     async def answer(self, order: AnswerCall, deadline: float | None) -> Call:
         """Answers a call; succeeds at once if it is answered already.
@@ -122,7 +124,7 @@ class Calls:
             DeadlineExceeded: Nothing was sent in time.
         """
         registry = self._context.registry
-        if registry.dial(order.tag) is None:
+        if registry.dial(order.tag) is None or order.tag in self._never_rang:
             self._context.admit()
             caller = Caller(deadline)
             await self._context.connected(caller)
@@ -138,9 +140,13 @@ class Calls:
 
     async def _dial(self, order: DialOrder, caller: Caller) -> None:
         context = self._context
-        if context.registry.dial(order.tag) is not None:
+        again = order.tag in self._never_rang
+        if context.registry.dial(order.tag) is not None and not again:
             return  # somebody with the same tag came first: it is their attempt that counts
-        sequence = self._settlement.carry_out(dial_moved(context.registry, order.tag, DialState.DIALING, context.now()))
+        self._never_rang.discard(order.tag)
+        sequence = self._settlement.carry_out(
+            dial_moved(context.registry, order.tag, DialState.DIALING, context.now(), again=again)
+        )
         command = commands.dial(
             tag=order.tag,
             devices=order.devices,
@@ -157,4 +163,5 @@ class Calls:
             if isinstance(error, asyncio.CancelledError) and caller.sent:
                 raise  # the process leaves; the next one hears what becomes of it
             self._settlement.carry_out(dial_moved(context.registry, order.tag, DialState.FAILED, context.now()))
+            self._never_rang = {tag for tag in self._never_rang if context.registry.dial(tag)} | {order.tag}
             raise

@@ -119,7 +119,7 @@ class Engine:
         while True:
             now = self._context.now()
             for dial in self.registry.dialing():
-                if now - dial.create_time > options.dial_timeout * SECOND:
+                if now - dial.update_time > options.dial_timeout * SECOND:
                     self._settlement.carry_out(dial_moved(self.registry, dial.tag, DialState.FAILED, now))
             forgotten = self.recorder.forget(now - round(options.ended_retention * SECOND), options.ended_kept)
             if forgotten:

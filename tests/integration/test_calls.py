@@ -332,6 +332,24 @@ class TestDial:
             assert not joining.done()
         assert (await joining) == (await dialing)
 
+    @pytest.mark.parametrize("code", ["500", "402"])
+    async def test_what_never_rang_can_be_dialled_again(self, relay: World, gateway: Running, code: str) -> None:
+        """A retry with the same tag, as the contract asks for, is a new attempt when RELAY tried no device."""
+        relay.emulator.faults.add(Fault(Reply(code), method=wire.DIAL, times=1))
+        with pytest.raises((RelayFailed, RelayRejected)):
+            await gateway.engine.calls.dial(dial_of("t", ["+1"]), in_time())
+        dial, call = await gateway.engine.calls.dial(dial_of("t", ["+1"]), in_time())
+        assert (dial.state, call.state) == (DialState.ANSWERED, CallState.ANSWERED)
+        assert len(relay.sent(wire.DIAL)) == 2
+
+    async def test_what_rang_in_vain_is_not_dialled_again(self, relay: World, gateway: Running) -> None:
+        """The same tag is the same attempt: nobody answered it."""
+        relay.emulator.devices["+1"] = Busy()
+        for _ in range(2):
+            with pytest.raises(DialFailed):
+                await gateway.engine.calls.dial(dial_of("t", ["+1"]), in_time())
+        assert len(relay.sent(wire.DIAL)) == 1
+
     async def test_defaults_are_left_to_relay(self, relay: World, gateway: Running) -> None:
         """What was not asked for is not sent."""
         await gateway.engine.calls.dial(dial_of("t", ["+1"]), in_time())

@@ -1,0 +1,89 @@
+"""Scenarios as data: read from YAML, checked for shape."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+__all__ = ["SCENARIOS", "Scenario", "load_scenarios", "substituted", "value_at"]
+
+SCENARIOS = Path(__file__).with_name("scenarios")
+_MEMBERS = {"name", "about", "own_world", "gateway", "emulator", "steps"}
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """One story with expectations.
+
+    Attributes:
+        name: "file/name", unique.
+        about: What holds, in a sentence.
+        own_world: True if it needs an emulator, a gateway and a driver that no other scenario uses: it kills them,
+            cuts them off, or has settings of its own.
+        gateway: Environment variables of its gateway.
+        emulator: `EmulatorOptions` of its emulator.
+        steps: Objects whose first member is the step's verb, with its parameters.
+    """
+
+    name: str
+    about: str
+    own_world: bool
+    gateway: Mapping[str, str]
+    emulator: Mapping[str, Any]
+    steps: tuple[Mapping[str, Any], ...] = field(repr=False)
+
+    @property
+    def resumes(self) -> bool:
+        """Whether it needs a watch that resumes by itself, which a plain gRPC client does not have."""
+        return any(step.get("resume") for step in self.steps)
+
+
+def load_scenarios(directory: Path = SCENARIOS) -> list[Scenario]:
+    """All scenarios, by file and place.
+
+    Raises:
+        ValueError: One has a wrong shape; names it.
+    """
+    found: dict[str, Scenario] = {}
+    for path in sorted(directory.glob("*.yaml")):
+        for raw in yaml.safe_load(path.read_text()):
+            name = f"{path.stem}/{raw['name']}"
+            unknown = set(raw) - _MEMBERS
+            if unknown or not raw.get("about") or not raw.get("steps") or name in found:
+                raise ValueError(f"{name}: unknown members {sorted(unknown)}, no about, no steps, or a second one")
+            gateway, emulator = raw.get("gateway", {}), raw.get("emulator", {})
+            own = bool(raw.get("own_world", False) or gateway or emulator)
+            found[name] = Scenario(name, raw["about"], own, gateway, emulator, tuple(raw["steps"]))
+    return list(found.values())
+
+
+def substituted(value: Any, variables: Mapping[str, Any]) -> Any:
+    """`value` with each "${name}" replaced; one that is a text by itself keeps its type.
+
+    Raises:
+        KeyError: There is no such variable.
+    """
+    if isinstance(value, Mapping):
+        return {substituted(key, variables): substituted(member, variables) for key, member in value.items()}
+    if isinstance(value, list):
+        return [substituted(member, variables) for member in value]
+    if not isinstance(value, str) or "${" not in value:
+        return value
+    if value.startswith("${") and value.endswith("}") and value.count("${") == 1:
+        return variables[value[2:-1]]
+    before, _, rest = value.partition("${")
+    name, _, after = rest.partition("}")
+    return before + str(variables[name]) + substituted(after, variables)
+
+
+def value_at(value: Any, path: str) -> Any:
+    """The value at a dotted path; numbers are places in lists.
+
+    Raises:
+        LookupError: There is none.
+    """
+    for name in path.split("."):
+        value = value[int(name)] if isinstance(value, list) else value[name]
+    return value

@@ -1,0 +1,91 @@
+"""What a scenario takes place in: RELAY, an audio endpoint, a gateway process, a proxy, and a driver beyond it."""
+
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from callstream.v1 import event_pb2
+from gateway.emulator.server import Emulator
+from gateway.emulator.sink import AudioSink
+from tests.conformance.driver import Driver
+from tests.conformance.languages import Language
+from tests.conformance.proxy import Proxy
+from tests.support.running import GatewayProcess, start_gateway_process
+from tests.support.streaming import open_endpoint
+
+__all__ = ["World", "open_world"]
+
+_SETTINGS = {
+    "CALLSTREAM_LOG_LEVEL": "error",
+    "CALLSTREAM_RELAY_WAIT": "100ms",  # scenarios that lose RELAY are not about waiting for it
+    "CALLSTREAM_DRAIN_GRACE": "2s",
+}
+
+
+class World:
+    """One gateway at a time, on one data directory."""
+
+    def __init__(
+        self, emulator: Emulator, sink: AudioSink, proxy: Proxy, data_dir: Path, settings: Mapping[str, str]
+    ) -> None:
+        self.emulator = emulator
+        self.sink = sink
+        self.proxy = proxy
+        self._data_dir = data_dir
+        self._settings = settings
+        self._gateway: GatewayProcess | None = None
+
+    async def start_gateway(self, **settings: str) -> None:
+        """Starts a gateway, the world's first or the next; returns once it has a session with RELAY.
+
+        Args:
+            settings: Environment variables that this one has beside the world's.
+        """
+        assert self._gateway is None, "a gateway is running"
+        environment = {**_SETTINGS, **self._settings, **settings}
+        self._gateway = await start_gateway_process(self.emulator.host, self._data_dir, **environment)
+        self.proxy.target = self._gateway.client.address
+        if self.emulator.refusing is None:
+            await self._gateway.client.until(event_pb2.EVENT_TYPE_SESSION_UP)
+
+    async def kill_gateway(self) -> None:
+        """SIGKILL."""
+        gateway, self._gateway = self._running(), None
+        self.proxy.target = ""
+        await gateway.kill()
+
+    async def drain_gateway(self) -> None:
+        """SIGTERM; returns once it has left.
+
+        Raises:
+            AssertionError: Its exit code is not 0.
+        """
+        gateway, self._gateway = self._running(), None
+        code = await gateway.terminate()
+        self.proxy.target = ""
+        assert code == 0, f"the gateway left with {code}"
+
+    def _running(self) -> GatewayProcess:
+        assert self._gateway is not None, "no gateway is running"
+        return self._gateway
+
+    async def close(self) -> None:
+        """Leaves no gateway behind."""
+        if self._gateway is not None:
+            await self.kill_gateway()
+
+
+@contextlib.asynccontextmanager
+async def open_world(
+    language: Language, directory: Path, settings: Mapping[str, str], options: Mapping[str, Any]
+) -> AsyncIterator[tuple[World, Driver]]:
+    """A world with a running gateway, and the driver in it."""
+    async with open_endpoint(directory, **options) as endpoint, Proxy() as proxy:
+        world = World(endpoint.emulator, endpoint.sink, proxy, directory / "data", settings)
+        try:
+            await world.start_gateway()
+            async with Driver(language, proxy.address, directory / "driver.log") as driver:
+                yield world, driver
+        finally:
+            await world.close()

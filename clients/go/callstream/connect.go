@@ -46,7 +46,7 @@ const serviceConfig = `{"methodConfig": [{
 func Connect(target string, opts ...grpc.DialOption) (*grpc.ClientConn, error) {
 	reconnect := backoff.DefaultConfig
 	reconnect.BaseDelay = 100 * time.Millisecond
-	reconnect.MaxDelay = 5 * time.Second // gRPC's own is two minutes: a watch would learn too late that the gateway is back
+	reconnect.MaxDelay = 2 * time.Second // gRPC's own is two minutes: a watch would learn too late that the gateway is back
 	defaults := []grpc.DialOption{
 		grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{MinVersion: tls.VersionTLS12})),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 30 * time.Second, Timeout: 10 * time.Second}),

@@ -227,6 +227,7 @@ func (d *driver) resuming(ctx context.Context, c command, request *callstreamv1.
 			log.Printf("watch %d: again in %v: %v", c.ID, wait, err)
 		}),
 	)
+	reset := false // tells of all parts of a snapshot what Item.Reset tells of it on the first
 	for got, err := range watch {
 		if err != nil {
 			return err
@@ -234,7 +235,9 @@ func (d *driver) resuming(ctx context.Context, c command, request *callstreamv1.
 		now := item{Kind: "bookmark", Cursor: got.Cursor}
 		switch {
 		case got.Snapshot != nil:
-			now.Kind, now.Last, now.Reset = "snapshot", got.Snapshot.GetLast(), got.Reset
+			reset = reset || got.Reset
+			now.Kind, now.Last, now.Reset = "snapshot", got.Snapshot.GetLast(), reset
+			reset = reset && !now.Last
 			now.Streams, now.Calls = encodeAll(got.Snapshot.GetStreams()), encodeAll(got.Snapshot.GetCalls())
 		case got.Events != nil:
 			now.Kind, now.Events = "events", encodeAll(got.Events)

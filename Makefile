@@ -58,6 +58,11 @@ fuzz: .venv  ## meet the protocol and the engine with anything, in any order (ST
 chaos: .venv  ## RELAY and the gateway go wrong at random, then every promise is checked (SEED=7 MINUTES=2)
 	$(BIN)/python tools/chaos.py $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES)) $(ARGS)
 
+.PHONY: soak
+soak: MINUTES ?= 10
+soak: .venv  ## constant load and recurring losses, watched for anything that grows; plots out/soak.png (MINUTES=10)
+	$(BIN)/python tools/soak.py --minutes $(MINUTES) $(ARGS)
+
 .PHONY: lock
 lock: .venv  ## resolve requirements/*.txt again from pyproject.toml (hashes, no addresses)
 	$(BIN)/python tools/lock.py

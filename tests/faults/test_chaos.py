@@ -15,8 +15,7 @@ async def test_every_promise_holds_while_relay_and_the_gateway_go_wrong() -> Non
     assert outcome.broken == {}
     counts = outcome.counts
     assert counts["gateway killed"] >= 2
-    assert counts["session: down"] >= 1
-    assert counts["session: resumed"] >= 1
+    assert counts["session: down"] + counts["session: gap"] + counts["session: resumed"] >= 2
     assert counts["events acknowledged"] >= 50
     assert counts["events delivered again"] >= 1
     assert counts["events watched"] > counts["events journalled"]

@@ -19,7 +19,7 @@ STILL_FOR: Final = 3.0
 """Seconds without a new event after which nothing is expected any more: longer than RELAY's late `finished` takes."""
 
 _PAGE: Final = 500
-_POLL: Final = 0.2
+_POLL: Final = 0.05
 _ANSWERS_WITHIN: Final = 10.0
 _SETTLES_WITHIN: Final = 90.0
 _FOLLOWED_WITHIN: Final = 20.0

@@ -30,6 +30,7 @@ from gateway.emulator.frames import CLIENT_TO_SERVER, SERVER_TO_CLIENT
 from gateway.emulator.model import Call
 from gateway.emulator.sessions import Session
 from gateway.relay import wire
+from tests.support.chaos.process import GatewayUnderTest
 from tests.support.chaos.world import World
 
 __all__ = ["Mischief"]
@@ -64,8 +65,9 @@ Deed = Callable[[], Awaitable[None]]
 class Mischief:
     """Makes trouble until calm sets in."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, gateway: GatewayUnderTest) -> None:
         self._world = world
+        self._gateway = gateway
         self._emulator = world.emulator
         self._chance = world.chance("mischief")
 
@@ -284,10 +286,10 @@ class Mischief:
         await self._emulator.send_frame(_TOO_LARGE)
 
     async def _kill(self) -> None:
-        await self._world.gateway.kill(self._chance.uniform(0.0, 0.7))
+        await self._gateway.kill(self._chance.uniform(0.0, 0.7))
 
     async def _hang(self) -> None:
-        await self._world.gateway.hang(self._chance.uniform(0.1, 2.0))
+        await self._gateway.hang(self._chance.uniform(0.1, 2.0))
 
     def _sessions(self) -> list[Session]:
         return [session for session in self._emulator.sessions.values() if session.connected]

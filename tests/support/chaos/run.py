@@ -76,12 +76,12 @@ async def run_chaos(plan: Plan, say: Callable[[str], None] = lambda _: None) -> 
     """Makes trouble, lets it settle, and judges. Takes longer than `plan.seconds` by the time it takes to settle."""
     directory = Path(tempfile.mkdtemp(prefix="chaos-"))
     try:
-        async with _world(plan, directory) as world:
+        async with _world(plan, directory) as (world, gateway):
             followers = _followers(world)
             async with asyncio.TaskGroup() as tasks:
                 observing = [tasks.create_task(world.observe(), name="observe")]
                 observing += [tasks.create_task(follower.run(), name=follower.name) for follower in followers]
-                await _trouble(plan, world, say)
+                await _trouble(plan, world, gateway, say)
                 say("waiting until all is settled")
                 standing = await settle(world)
                 head = await caught_up(world, followers)
@@ -89,13 +89,15 @@ async def run_chaos(plan: Plan, say: Callable[[str], None] = lambda _: None) -> 
                     task.cancel()
             say("judging")
             history = await collect(world, followers, standing, head)
-            return Outcome(history, _counts(world, history), broken_promises(history) | _defects(world, history))
+            return Outcome(
+                history, _counts(world, gateway, history), broken_promises(history) | _defects(gateway, history)
+            )
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 
 
 @contextlib.asynccontextmanager
-async def _world(plan: Plan, directory: Path) -> AsyncIterator[World]:
+async def _world(plan: Plan, directory: Path) -> AsyncIterator[tuple[World, GatewayUnderTest]]:
     # What has quotes and backslashes in it is hidden less easily.
     token = f'PT-{secrets.token_hex(8)}"\\{secrets.token_hex(8)}'
     made = make_certificates(directory / "certificates")
@@ -115,13 +117,13 @@ async def _world(plan: Plan, directory: Path) -> AsyncIterator[World]:
             "CALLSTREAM_RELAY_WAIT": "2s",
         }
         gateway = GatewayUnderTest(directory, environment)
-        world = World(plan.seed, directory, emulator, sink, gateway)
+        world = World(plan.seed, emulator, sink, gateway)
         world.secrets["the API token"] = token
         world.bearer_tokens += [f"bearer-{secrets.token_hex(8)}", f'bearer-"{secrets.token_hex(8)}\\']
         world.secrets |= {f"bearer token {number}": token for number, token in enumerate(world.bearer_tokens)}
         try:
             await gateway.start()
-            yield world
+            yield world, gateway
         finally:
             await world.close()
             await gateway.abandon()
@@ -164,9 +166,9 @@ def _followers(world: World) -> list[Follower]:
     ]
 
 
-async def _trouble(plan: Plan, world: World, say: Callable[[str], None]) -> None:
+async def _trouble(plan: Plan, world: World, gateway: GatewayUnderTest, say: Callable[[str], None]) -> None:
     """Trouble for a while; returns once clients have finished what they had begun, without new trouble."""
-    mischief = Mischief(world)
+    mischief = Mischief(world, gateway)
     say(f"{plan.seconds:.0f} s of trouble")
     async with asyncio.TaskGroup() as tasks:
         makers = [
@@ -179,17 +181,19 @@ async def _trouble(plan: Plan, world: World, say: Callable[[str], None]) -> None
         world.calm.set()
         await asyncio.wait(makers)
         begin = plan.calm_begins_with or world.chance("calm").choice(CALM_BEGINS_WITH)
+        if begin == "nothing" and world.emulator.options.redelivery_interval is None:
+            begin = "cut"  # such a RELAY sends lost events again after a reconnect only
         say(f"calm; it begins with: {begin}")
         await mischief.end()
         if begin == "kill":
-            await world.gateway.kill(0.0)
+            await gateway.kill(0.0)
         elif begin == "cut":
             await world.emulator.cut()
-        await world.gateway.revive()
+        await gateway.revive()
         world.counts[f"calm began with {begin}"] += 1
 
 
-def _counts(world: World, history: History) -> Counter[str]:
+def _counts(world: World, gateway: GatewayUnderTest, history: History) -> Counter[str]:
     counts = Counter(world.counts)
     deliveries = world.frames.deliveries
     counts["events delivered"] = len(deliveries)
@@ -202,7 +206,7 @@ def _counts(world: World, history: History) -> Counter[str]:
         }
     )
     counts["events journalled"] = len(history.journal.listed)
-    counts["gateway killed"] = world.gateway.kills
+    counts["gateway killed"] = gateway.kills
     for event in history.journal.listed:
         if event.type.startswith("SESSION_"):
             counts[f"session: {event.type.removeprefix('SESSION_').lower()}"] += 1
@@ -211,9 +215,9 @@ def _counts(world: World, history: History) -> Counter[str]:
     return counts
 
 
-def _defects(world: World, history: History) -> dict[str, list[str]]:
+def _defects(gateway: GatewayUnderTest, history: History) -> dict[str, list[str]]:
     """What no promise names and nothing foresees: crashes, tracebacks, statuses that mean a defect."""
-    found = [*world.gateway.crashes]
-    found += [line[:2000] for line in world.gateway.log.text.splitlines() if any(sign in line for sign in _SIGNS)]
+    found = [*gateway.crashes]
+    found += [line[:2000] for line in gateway.log.text.splitlines() if any(sign in line for sign in _SIGNS)]
     found += [f"{ask.method} was answered {ask.outcome} {ask.reason}" for ask in history.asks if ask.outcome in _FOUL]
     return {"No defects": found} if found else {}

@@ -6,17 +6,17 @@ import random
 import time
 from collections import Counter
 from pathlib import Path
+from typing import Protocol
 
 import grpc.aio
 
 from callstream.v1 import call_service_pb2_grpc, gateway_service_pb2_grpc, stream_service_pb2_grpc
 from gateway.emulator.server import Emulator
 from gateway.emulator.sink import AudioSink
-from tests.support.chaos.process import GatewayUnderTest
-from tests.support.histories import Ask
+from tests.support.histories import Ask, Place
 from tests.support.recording import FrameLog
 
-__all__ = ["Stubs", "World", "chance_of"]
+__all__ = ["Gateway", "Stubs", "World", "chance_of"]
 
 _CHANNEL_OPTIONS = (
     # A client of a gateway that is killed all the time wants to be back soon.
@@ -45,14 +45,38 @@ class Stubs:
         self.gateway = gateway_service_pb2_grpc.GatewayServiceStub(self.channel)
 
 
+class Gateway(Protocol):
+    """What can be asked of a gateway from outside."""
+
+    @property
+    def address(self) -> str:
+        """Where it serves gRPC."""
+        ...
+
+    @property
+    def data_dir(self) -> Path:
+        """Where it keeps what it keeps."""
+        ...
+
+    @property
+    def log(self) -> Place:
+        """All that it has logged."""
+        ...
+
+    async def revive(self) -> None:
+        """Returns once it serves, also if it had crashed."""
+        ...
+
+    async def terminate(self) -> None:
+        """Ends it in order."""
+        ...
+
+
 class World:
     """One run."""
 
-    def __init__(
-        self, seed: int, directory: Path, emulator: Emulator, sink: AudioSink, gateway: GatewayUnderTest
-    ) -> None:
+    def __init__(self, seed: int, emulator: Emulator, sink: AudioSink, gateway: Gateway) -> None:
         self.seed = seed
-        self.directory = directory
         self.emulator = emulator
         self.sink = sink
         self.gateway = gateway

@@ -61,8 +61,8 @@ export function connect(target: string, { token, tls = false }: ConnectOptions =
     streams,
     transport,
     watch(request, options = {}) {
-      const signal = options.signal ? AbortSignal.any([options.signal, connection.closed]) : connection.closed;
-      return watch(streams, connection, request, { ...options, signal });
+      const signals = options.signal ? [options.signal, connection.closed] : [connection.closed];
+      return watch(streams, connection, request, { ...options, signal: AbortSignal.any(signals) });
     },
     close() {
       connection.close();

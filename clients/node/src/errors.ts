@@ -17,12 +17,13 @@ export function retryDelayOf(error: unknown): number {
 /**
  * Gives a lost connection the code that gRPC has for it, UNAVAILABLE. Connect calls it `canceled`, `aborted` or
  * `internal`, by how the socket died; those would be mistaken for the caller's own cancel and the gateway's own ABORTED.
+ * The caller's cancels and deadlines stay what they are: Connect puts them in place of whatever they lead to.
  *
  * @param closed - Aborted when the caller closes the connection: what ends by that is not lost.
  */
 export function lossIsUnavailable(closed: AbortSignal): Interceptor {
   return (next) => async (request) => {
-    const translate = (error: unknown) => (request.signal.aborted || closed.aborted ? error : lossAsUnavailable(error));
+    const translate = (error: unknown) => (closed.aborted ? error : lossAsUnavailable(error));
     try {
       const response = await next(request);
       return response.stream ? { ...response, message: mapError(response.message, translate) } : response;
@@ -47,10 +48,8 @@ function lossAsUnavailable(reason: unknown): unknown {
 }
 
 /** Whether an error that no server has sent is the connection's. Certificates and messages that don't parse are not. */
-function isLoss(error: ConnectError): boolean {
-  if (error.code === Code.Canceled || error.code === Code.Aborted) return true;
-  if (error.rawMessage === "protocol error: missing status") return true;
-  const cause = error.cause;
-  const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
-  return /^(E[A-Z]+|ERR_(HTTP2|STREAM)_.*)$/.test(code);
+function isLoss({ code, rawMessage, cause }: ConnectError): boolean {
+  if (code === Code.Canceled) return true;
+  if (/^protocol error: (missing|incomplete|promised)/.test(rawMessage)) return code !== Code.Unimplemented;
+  return cause instanceof Error && "code" in cause && /^(E[A-Z]+|ERR_(HTTP2|STREAM)_.*)$/.test(String(cause.code));
 }

@@ -52,15 +52,16 @@ export async function* watch(
   client: Client<typeof StreamService>,
   connection: Connection,
   request: WatchRequest,
-  { signal, deadAfterIntervals = 3, backoff = BACKOFF }: WatchOptions,
+  { signal, deadAfterIntervals = 3, backoff = BACKOFF }: WatchOptions & { readonly signal: AbortSignal },
 ): AsyncGenerator<WatchItem, void, undefined> {
   const progress = new Progress(request, backoff);
-  while (!signal?.aborted) {
+  const stopped = () => signal.aborted;
+  while (!stopped()) {
     const attempt = new AbortController();
     const abort = () => {
       attempt.abort();
     };
-    signal?.addEventListener("abort", abort);
+    signal.addEventListener("abort", abort);
     const session = connection.current;
     try {
       const responses = client.watchEvents(progress.request, { signal: attempt.signal });
@@ -75,20 +76,20 @@ export async function* watch(
         if (item) yield item;
       }
     } catch (error) {
-      if (signal?.aborted) return;
+      if (stopped()) return;
       const silent = attempt.signal.aborted;
       if (silent) connection.replace(session);
       progress.fail(silent ? new ConnectError("bookmarks are missing", Code.Unavailable) : error);
     } finally {
-      signal?.removeEventListener("abort", abort);
+      signal.removeEventListener("abort", abort);
       attempt.abort(); // at most one stream is open, and none once the consumer has left
     }
-    await sleep(progress.waitMs, undefined, signal && { signal }).catch(() => undefined);
+    await sleep(progress.waitMs, undefined, { signal }).catch(() => undefined);
   }
 }
 
 /** Decides what a watch asks for next, from what it has received. */
-class Progress {
+export class Progress {
   readonly request;
   /** How often the server speaks at least. */
   bookmarkIntervalMs: number;
@@ -157,6 +158,5 @@ class Progress {
   #arriveAt(cursor: string): void {
     this.#resumeAt(cursor);
     this.#failures = 0;
-    this.#reset = false;
   }
 }

@@ -26,7 +26,7 @@ from gateway.emulator.actions import (
 )  # fmt: skip
 from gateway.emulator.exchange import UnknownCall, UnknownSession
 from gateway.emulator.faults import Fault
-from gateway.emulator.frames import CLIENT_TO_SERVER, SERVER_TO_CLIENT
+from gateway.emulator.frames import CLIENT_TO_SERVER, SERVER_TO_CLIENT, Frame
 from gateway.emulator.model import Call
 from gateway.emulator.sessions import Session
 from gateway.relay import wire
@@ -54,6 +54,7 @@ _GARBAGE: Final = (
     '{"jsonrpc":"2.0","id":"large","method":"signalwire.ping","params":{"filler":"' + "x" * 200_000 + '"}}',
 )  # fmt: skip
 _TOO_LARGE: Final = '{"filler":"' + "x" * (wire.MAX_FRAME_BYTES + 1) + '"}'
+_MOMENT_WITHIN: Final = 1.0
 _SMALL_EVERY: Final = (0.02, 0.3)
 _BREAK_EVERY: Final = (1.5, 5.5)
 _WHEN: Final[tuple[Literal["before", "after"], ...]] = ("before", "after")
@@ -84,7 +85,8 @@ class Mischief:
     async def break_up(self) -> None:
         """Connections, sessions and processes come to an end, every few seconds."""
         deeds = (
-            (8, self._kill), (3, self._hang), (4, self._cut), (4, self._close_at_frame), (2, self._half_open),
+            (5, self._kill), (5, self._kill_at_frame), (3, self._hang), (4, self._cut),
+            (4, self._close_at_frame), (2, self._half_open),
             (2, self._disconnect), (2, self._disconnect_restart), (2, self._forget), (2, self._refuse_sockets),
             (2, self._refuse_connect), (1, self._too_large),
         )  # fmt: skip
@@ -286,6 +288,21 @@ class Mischief:
         await self._emulator.send_frame(_TOO_LARGE)
 
     async def _kill(self) -> None:
+        await self._gateway.kill(self._chance.uniform(0.0, 0.7))
+
+    async def _kill_at_frame(self) -> None:
+        """At the very moment of an acknowledgement, a command or an answer: what is half done then is what counts."""
+        method, response = self._chance.choice(
+            ((wire.EVENT, True), (wire.EVENT, True), (wire.STREAM, False), (None, True))
+        )
+
+        def wanted(frame: Frame) -> bool:
+            return (
+                frame.direction == CLIENT_TO_SERVER and frame.is_response is response and method in {None, frame.method}
+            )
+
+        with contextlib.suppress(TimeoutError):
+            await self._emulator.frames.wait_for(wanted, _MOMENT_WITHIN, after=self._emulator.frames.last_number)
         await self._gateway.kill(self._chance.uniform(0.0, 0.7))
 
     async def _hang(self) -> None:

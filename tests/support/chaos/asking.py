@@ -24,7 +24,7 @@ _AGAIN: Final = frozenset({"UNAVAILABLE", "ABORTED", "DEADLINE_EXCEEDED", "RESOU
 _ATTEMPTS: Final = 6
 RESTLESS: Final = (0.02, 0.1, 0.3, 1.0, 2.0, 5.0, 5.0, 5.0)
 """Deadlines of clients that are in a hurry, mostly too short."""
-LEAVES: Final = 0.08
+LEAVES: Final = 0.15
 """How often a client changes its mind."""
 _BACKOFF: Final = 0.1
 _BACKOFF_MAXIMUM: Final = 1.5
@@ -90,7 +90,7 @@ class Asking:
         control_id: str,
     ) -> tuple[Ask, _Response | None]:
         patience = self._chance.choice(self._patience)
-        leaves = self._chance.uniform(0, 0.4) if self._chance.random() < self._leaves else None
+        leaves = self._chance.uniform(0.0, 0.8) if self._chance.random() < self._leaves else None
         sent = time.time()
         response, reason = None, ""
         try:

@@ -88,7 +88,7 @@ class Mischief:
             (5, self._kill), (5, self._kill_at_frame), (3, self._hang), (4, self._cut),
             (4, self._close_at_frame), (2, self._half_open),
             (2, self._disconnect), (2, self._disconnect_restart), (2, self._forget), (2, self._refuse_sockets),
-            (2, self._refuse_connect), (1, self._too_large),
+            (2, self._refuse_connect), (1, self._too_large), (4, self._cut_before_answer),
         )  # fmt: skip
         await self._keep_on(deeds, self._world.chance("breaks"), _BREAK_EVERY)
 
@@ -242,6 +242,13 @@ class Mischief:
     # Connections, sessions and the process.
 
     async def _cut(self) -> None:
+        await self._emulator.cut()
+
+    async def _cut_before_answer(self) -> None:
+        """RELAY does not answer until the connection breaks; clients may have left by then."""
+        for method in _COMMANDS:
+            self._fault(Drop(), direction=SERVER_TO_CLIENT, method=method, response=True)
+        await asyncio.sleep(self._chance.uniform(0.3, 1.0))
         await self._emulator.cut()
 
     async def _close_at_frame(self) -> None:

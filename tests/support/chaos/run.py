@@ -206,6 +206,7 @@ def _counts(world: World, gateway: GatewayUnderTest, history: History) -> Counte
         }
     )
     counts["events journalled"] = len(history.journal.listed)
+    counts["milliseconds that this machine was late"] = round(1000 * history.lag)
     counts["gateway killed"] = gateway.kills
     for event in history.journal.listed:
         if event.type.startswith("SESSION_"):

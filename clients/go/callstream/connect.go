@@ -3,8 +3,10 @@
 package callstream
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
+	"sync"
 	"time"
 
 	"google.golang.org/grpc"
@@ -38,22 +40,81 @@ const serviceConfig = `{"methodConfig": [{
   }
 }]}`
 
-// Connect makes a connection to the gateway at target ("host:port", or any name that gRPC resolves) for the stubs of
-// callstream/v1. Like grpc.NewClient it returns at once, and connects when it is used.
+// A Client is a connection to the gateway, for the stubs of callstream/v1 and for Watch. It can be used by many goroutines
+// at the same time.
+type Client struct {
+	*grpc.ClientConn
+	dial func() (*grpc.ClientConn, error)
+
+	mu     sync.Mutex
+	fresh  *grpc.ClientConn // what watches use in place of a connection that fell silent
+	closed bool
+}
+
+// Connect returns a client of the gateway at target ("host:port", or any name that gRPC resolves). Like grpc.NewClient it
+// returns at once, and connects when it is used.
 //
 // Calls that are safe to repeat are repeated while the gateway is UNAVAILABLE. The connection is encrypted, and trusts
 // the system's certificates, unless opts have other transport credentials.
-func Connect(target string, opts ...grpc.DialOption) (*grpc.ClientConn, error) {
+func Connect(target string, opts ...grpc.DialOption) (*Client, error) {
 	reconnect := backoff.DefaultConfig
 	reconnect.BaseDelay = 100 * time.Millisecond
 	reconnect.MaxDelay = 2 * time.Second // gRPC's own is two minutes: a watch would learn too late that the gateway is back
-	defaults := []grpc.DialOption{
+	opts = append([]grpc.DialOption{
 		grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{MinVersion: tls.VersionTLS12})),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 30 * time.Second, Timeout: 10 * time.Second}),
 		grpc.WithConnectParams(grpc.ConnectParams{Backoff: reconnect, MinConnectTimeout: 10 * time.Second}),
 		grpc.WithDefaultServiceConfig(serviceConfig),
+	}, opts...)
+	dial := func() (*grpc.ClientConn, error) { return grpc.NewClient(target, opts...) }
+	conn, err := dial()
+	if err != nil {
+		return nil, err
 	}
-	return grpc.NewClient(target, append(defaults, opts...)...)
+	return &Client{ClientConn: conn, dial: dial}, nil
+}
+
+// Close ends the connection, and everything that is under way on it.
+func (c *Client) Close() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.closed = true
+	if c.fresh != nil {
+		_ = c.fresh.Close() // fails only if it is closed already
+	}
+	return c.ClientConn.Close()
+}
+
+// watchable returns what to open a watch on.
+func (c *Client) watchable() *grpc.ClientConn {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return cmp.Or(c.fresh, c.ClientConn)
+}
+
+// leave has watches use another connection, as this one is silent: gRPC itself would go on with it until its pings fail.
+// Only watches are on a fresh one, so it is closed when it is left, and they all follow.
+func (c *Client) leave(silent *grpc.ClientConn) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed || silent != cmp.Or(c.fresh, c.ClientConn) {
+		return nil // nothing to do, or another watch has done it
+	}
+	fresh, err := c.dial()
+	if err != nil {
+		return err
+	}
+	if c.fresh != nil {
+		_ = c.fresh.Close()
+	}
+	c.fresh = fresh
+	return nil
+}
+
+func (c *Client) isOpen() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return !c.closed
 }
 
 // WithToken sends the token with every call, as "authorization: Bearer …". An empty token sends nothing. Over a

@@ -122,6 +122,14 @@ func TestConnectIsEncryptedByDefault(t *testing.T) {
 	}
 }
 
+// What gRPC refuses is refused at once.
+func TestConnectRefusesWrongOptions(t *testing.T) {
+	t.Parallel()
+	if _, err := callstream.Connect("localhost:1", grpc.WithDefaultServiceConfig("{")); err == nil {
+		t.Error("took a service config that is none")
+	}
+}
+
 // certify makes a certificate for 127.0.0.1, and the pool that trusts it.
 func certify(t *testing.T) (tls.Certificate, *x509.CertPool) {
 	t.Helper()

@@ -3,6 +3,7 @@ package callstream_test
 import (
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -22,12 +23,14 @@ type rpc struct {
 	messages []*callstreamv1.WatchEventsResponse
 	end      error // nil: complete
 	hang     bool  // says nothing more, until the client leaves or the connection breaks
+	beat     bool  // says nothing more but bookmarks, a second apart
 }
 
 // A gateway serves WatchEvents by a script, one rpc after the other, and refuses whatever comes after the last.
 type gateway struct {
 	callstreamv1.UnimplementedStreamServiceServer
 	listener *cuttableListener
+	crowded  bool // takes more than one RPC at a time
 
 	mu       sync.Mutex
 	script   []rpc
@@ -40,7 +43,7 @@ func (g *gateway) WatchEvents(
 	request *callstreamv1.WatchEventsRequest, stream grpc.ServerStreamingServer[callstreamv1.WatchEventsResponse],
 ) error {
 	g.mu.Lock()
-	if g.last != nil {
+	if g.last != nil && !g.crowded {
 		<-g.last.Context().Done() // a watch that had two of them open would stay here for ever
 	}
 	g.last = stream
@@ -59,6 +62,10 @@ func (g *gateway) WatchEvents(
 			return err
 		}
 	}
+	for now.beat && stream.Context().Err() == nil {
+		time.Sleep(time.Second) // in a bubble
+		_ = stream.Send(bookmark("c0"))
+	}
 	if now.hang {
 		<-stream.Context().Done()
 		return stream.Context().Err()
@@ -74,14 +81,14 @@ func (g *gateway) seen() []*callstreamv1.WatchEventsRequest {
 }
 
 // serve runs a gateway on a socket of its own, and connects to it.
-func serve(t *testing.T, script ...rpc) (*gateway, callstreamv1.StreamServiceClient) {
+func serve(t *testing.T, script ...rpc) (*gateway, *callstream.Client) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	conn := connect(t, listener.Addr().String())
-	return start(t, listener, script), callstreamv1.NewStreamServiceClient(conn)
+	client := connect(t, listener.Addr().String())
+	return start(t, listener, script), client
 }
 
 // start runs a gateway. The test can't end before its RPCs have: connect first, as a connection that is closed ends them.
@@ -95,15 +102,15 @@ func start(t *testing.T, listener net.Listener, script []rpc) *gateway {
 	return g
 }
 
-func connect(t *testing.T, target string, opts ...grpc.DialOption) *grpc.ClientConn {
+func connect(t *testing.T, target string, opts ...grpc.DialOption) *callstream.Client {
 	t.Helper()
 	opts = append([]grpc.DialOption{grpc.WithTransportCredentials(insecure.NewCredentials())}, opts...)
-	conn, err := callstream.Connect(target, opts...)
+	client, err := callstream.Connect(target, opts...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = conn.Close() })
-	return conn
+	t.Cleanup(func() { _ = client.Close() })
+	return client
 }
 
 // A cuttableListener can break the connections that it has accepted.
@@ -130,6 +137,27 @@ func (l *cuttableListener) cut() {
 		_ = conn.Close()
 	}
 	l.accepted = nil
+}
+
+// A mortalConn goes dead without a word: what is written is lost, and nothing is read any more.
+type mortalConn struct {
+	net.Conn
+	dead atomic.Bool
+}
+
+func (c *mortalConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	for err == nil && c.dead.Load() {
+		n, err = c.Conn.Read(p)
+	}
+	return n, err
+}
+
+func (c *mortalConn) Write(p []byte) (int, error) {
+	if c.dead.Load() {
+		return len(p), nil
+	}
+	return c.Conn.Write(p)
 }
 
 // opened is the first message of a watch.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
@@ -61,15 +62,12 @@ func WithRetryHook(hook func(err error, wait time.Duration)) WatchOption {
 // The sequence ends without an error when the request's until is reached. Otherwise its last pair holds the error:
 // ctx.Err() when the context is done, else the gRPC status that can't be mended by trying again. Each range over the
 // sequence is a watch of its own, with one RPC open at a time; leaving the loop ends it.
-func Watch(
-	ctx context.Context,
-	streams callstreamv1.StreamServiceClient,
-	request *callstreamv1.WatchEventsRequest,
-	opts ...WatchOption,
+func (c *Client) Watch(
+	ctx context.Context, request *callstreamv1.WatchEventsRequest, opts ...WatchOption,
 ) iter.Seq2[Item, error] {
 	return func(yield func(Item, error) bool) {
 		w := watch{
-			streams: streams, position: position{next: proto.CloneOf(request)}, yield: yield,
+			client: c, position: position{next: proto.CloneOf(request)}, yield: yield,
 			initial: 100 * time.Millisecond, limit: 10 * time.Second, intervals: 3, hook: func(error, time.Duration) {},
 		}
 		for _, option := range opts {
@@ -86,7 +84,7 @@ var (
 )
 
 type watch struct {
-	streams        callstreamv1.StreamServiceClient
+	client         *Client
 	position       position
 	yield          func(Item, error) bool
 	initial, limit time.Duration
@@ -127,23 +125,20 @@ func (w *watch) run(ctx context.Context) {
 // follow opens the watch once and hands over what comes, until it ends. It returns io.EOF when the watch is complete.
 func (w *watch) follow(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil) // also ends the RPC when the loop was left
-	request := w.position.opening()
-	interval := cmp.Or(request.GetBookmarkInterval().AsDuration(), 15*time.Second) // until the gateway says what it is
+	defer cancel(nil)            // also ends the RPC when the loop was left
+	interval := 15 * time.Second // until the gateway says what it is
 	watchdog := time.AfterFunc(w.intervals*interval, func() { cancel(errSilent) })
 	defer watchdog.Stop()
-	stream, err := w.streams.WatchEvents(ctx, request)
+	conn := w.client.watchable()
+	stream, err := callstreamv1.NewStreamServiceClient(conn).WatchEvents(ctx, w.position.opening())
 	if err != nil {
-		return cause(ctx, err)
+		return w.interruption(ctx, conn, err)
 	}
 	for {
 		response, err := stream.Recv()
 		watchdog.Stop() // a slow loop is no silence
-		if status.Code(err) == codes.Canceled && ctx.Err() == nil {
-			return status.Error(codes.Unavailable, err.Error()) // cancelled by a server or a proxy
-		}
 		if err != nil {
-			return cause(ctx, err)
+			return w.interruption(ctx, conn, err)
 		}
 		if opened := response.GetOpened(); opened != nil {
 			interval = cmp.Or(opened.GetBookmarkInterval().AsDuration(), interval)
@@ -155,6 +150,18 @@ func (w *watch) follow(ctx context.Context) error {
 			return errLeft
 		}
 		watchdog.Reset(w.intervals * interval)
+	}
+}
+
+// interruption tells what an error of gRPC means, and leaves a silent connection.
+func (w *watch) interruption(ctx context.Context, conn *grpc.ClientConn, err error) error {
+	switch {
+	case errors.Is(context.Cause(ctx), errSilent):
+		return cmp.Or(w.client.leave(conn), errSilent)
+	case status.Code(err) == codes.Canceled && ctx.Err() == nil && w.client.isOpen():
+		return status.Error(codes.Unavailable, err.Error()) // not by the user: by a server, a proxy, or another watch
+	default:
+		return err
 	}
 }
 
@@ -205,14 +212,6 @@ func broken(err error) bool {
 	}
 	// A proxy that loses its upstream resets the stream, which grpc-go reports like this. The gateway never does.
 	return status.Code(err) == codes.Internal && strings.Contains(err.Error(), "RST_STREAM")
-}
-
-// cause returns errSilent in place of the cancellation that it led to.
-func cause(ctx context.Context, err error) error {
-	if errors.Is(context.Cause(ctx), errSilent) {
-		return errSilent
-	}
-	return err
 }
 
 // retryDelay returns the wait that a status asks for, or 0.

@@ -120,8 +120,8 @@ func TestWatchGoesOnWhereItWas(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			g, streams := serve(t, test.script...)
-			items, err := collect(callstream.Watch(t.Context(), streams, test.request, soon))
+			g, client := serve(t, test.script...)
+			items, err := collect(client.Watch(t.Context(), test.request, soon))
 			if err != nil {
 				t.Errorf("ended with %v", err)
 			}
@@ -134,11 +134,11 @@ func TestWatchGoesOnWhereItWas(t *testing.T) {
 // A connection that breaks is made again, and the watch goes on over the new one.
 func TestWatchSurvivesABrokenConnection(t *testing.T) {
 	t.Parallel()
-	g, streams := serve(t,
+	g, client := serve(t,
 		rpc{messages: messages{opened("c0"), event("c1", 1)}, hang: true},
 		rpc{messages: messages{opened("c1"), event("c2", 2)}},
 	)
-	for item, err := range callstream.Watch(t.Context(), streams, fromOldest, soon) {
+	for item, err := range client.Watch(t.Context(), fromOldest, soon) {
 		if err != nil {
 			t.Error(err)
 		}
@@ -157,8 +157,8 @@ func TestWatchRaisesOtherErrors(t *testing.T) {
 	} {
 		t.Run(code.String(), func(t *testing.T) {
 			t.Parallel()
-			_, streams := serve(t, rpc{messages: messages{event("c1", 1)}, end: status.Error(code, "no")})
-			items, err := collect(callstream.Watch(t.Context(), streams, fromOldest, soon))
+			_, client := serve(t, rpc{messages: messages{event("c1", 1)}, end: status.Error(code, "no")})
+			items, err := collect(client.Watch(t.Context(), fromOldest, soon))
 			equal(t, "items", items, []string{"events c1 [1]"})
 			if status.Code(err) != code {
 				t.Errorf("ended with %v", err)
@@ -189,8 +189,8 @@ func TestWatchSurvivesAStreamReset(t *testing.T) {
 	proxy.Protocols.SetUnencryptedHTTP2(true)
 	go func() { _ = proxy.Serve(listener) }()
 	defer func() { _ = proxy.Close() }()
-	streams := callstreamv1.NewStreamServiceClient(connect(t, listener.Addr().String()))
-	if _, err := collect(callstream.Watch(t.Context(), streams, fromOldest, soon)); err != nil || resets != 3 {
+	client := connect(t, listener.Addr().String())
+	if _, err := collect(client.Watch(t.Context(), fromOldest, soon)); err != nil || resets != 3 {
 		t.Errorf("ended with %v after %d RPCs", err, resets)
 	}
 }
@@ -198,11 +198,11 @@ func TestWatchSurvivesAStreamReset(t *testing.T) {
 // The end of the context ends the watch, and the RPC at the gateway.
 func TestWatchEndsWithItsContext(t *testing.T) {
 	t.Parallel()
-	g, streams := serve(t, rpc{messages: messages{event("c1", 1)}, hang: true})
+	g, client := serve(t, rpc{messages: messages{event("c1", 1)}, hang: true})
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	ended := error(nil)
-	for _, ended = range callstream.Watch(ctx, streams, fromOldest, soon) {
+	for _, ended = range client.Watch(ctx, fromOldest, soon) {
 		cancel()
 	}
 	if !errors.Is(ended, context.Canceled) {
@@ -214,11 +214,11 @@ func TestWatchEndsWithItsContext(t *testing.T) {
 // A context that ends while the watch waits to try again ends it, too.
 func TestWatchEndsWithItsContextBetweenRPCs(t *testing.T) {
 	t.Parallel()
-	g, streams := serve(t, rpc{end: unavailable})
+	g, client := serve(t, rpc{end: unavailable})
 	ctx, cancel := context.WithCancel(t.Context())
 	hook := callstream.WithRetryHook(func(error, time.Duration) { cancel() })
 	slow := callstream.WithBackoff(time.Hour, time.Hour)
-	if _, err := collect(callstream.Watch(ctx, streams, fromOldest, slow, hook)); !errors.Is(err, context.Canceled) {
+	if _, err := collect(client.Watch(ctx, fromOldest, slow, hook)); !errors.Is(err, context.Canceled) {
 		t.Errorf("ended with %v", err)
 	}
 	equal(t, "requests", asked(g.seen()), []string{"oldest"})
@@ -227,8 +227,8 @@ func TestWatchEndsWithItsContextBetweenRPCs(t *testing.T) {
 // Leaving the loop leaves nothing open.
 func TestWatchIsLeftWithItsLoop(t *testing.T) {
 	t.Parallel()
-	g, streams := serve(t, rpc{messages: messages{event("c1", 1), event("c2", 2)}, hang: true})
-	for range callstream.Watch(t.Context(), streams, fromOldest, soon) {
+	g, client := serve(t, rpc{messages: messages{event("c1", 1), event("c2", 2)}, hang: true})
+	for range client.Watch(t.Context(), fromOldest, soon) {
 		break
 	}
 	<-g.last.Context().Done()
@@ -237,9 +237,9 @@ func TestWatchIsLeftWithItsLoop(t *testing.T) {
 // A range over the same sequence is a new watch with the request as it was given.
 func TestWatchCanBeRangedOverAgain(t *testing.T) {
 	t.Parallel()
-	g, streams := serve(t, rpc{messages: messages{event("c1", 1)}}, rpc{messages: messages{event("c1", 1)}})
+	g, client := serve(t, rpc{messages: messages{event("c1", 1)}}, rpc{messages: messages{event("c1", 1)}})
 	request := &callstreamv1.WatchEventsRequest{}
-	watch := callstream.Watch(t.Context(), streams, request, soon)
+	watch := client.Watch(t.Context(), request, soon)
 	for range 2 {
 		items, err := collect(watch)
 		if err != nil {
@@ -254,16 +254,11 @@ func TestWatchCanBeRangedOverAgain(t *testing.T) {
 // A connection that its owner closes does not come back: waiting for it would be for ever.
 func TestWatchEndsWithItsConnection(t *testing.T) {
 	t.Parallel()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	conn := connect(t, listener.Addr().String())
-	start(t, listener, []rpc{{messages: messages{event("c1", 1)}, hang: true}})
+	_, client := serve(t, rpc{messages: messages{event("c1", 1)}, hang: true})
 	ended := error(nil)
-	for _, err := range callstream.Watch(t.Context(), callstreamv1.NewStreamServiceClient(conn), fromOldest, soon) {
+	for _, err := range client.Watch(t.Context(), fromOldest, soon) {
 		if ended = err; err == nil {
-			_ = conn.Close()
+			_ = client.Close()
 		}
 	}
 	if status.Code(ended) != codes.Canceled {
@@ -277,8 +272,8 @@ func TestWatchLeavesASilentConnection(t *testing.T) {
 	inBubble(t, []rpc{
 		{messages: messages{opened("c0"), event("c1", 1)}, hang: true},
 		{messages: messages{event("c2", 2)}},
-	}, func(t *testing.T, g *gateway, streams callstreamv1.StreamServiceClient) {
-		items, err := collect(callstream.Watch(t.Context(), streams, fromOldest, soon))
+	}, func(t *testing.T, g *gateway, client *callstream.Client) {
+		items, err := collect(client.Watch(t.Context(), fromOldest, soon))
 		if err != nil {
 			t.Error(err)
 		}
@@ -288,15 +283,62 @@ func TestWatchLeavesASilentConnection(t *testing.T) {
 	})
 }
 
-// A gateway that never says `opened` is measured by the interval that was asked for, and the user's number of them.
+// A gateway that never says `opened` is left after three of the longest intervals that it would choose by itself.
 func TestWatchLeavesAGatewayThatNeverOpens(t *testing.T) {
 	t.Parallel()
-	inBubble(t, []rpc{{hang: true}, {}}, func(t *testing.T, g *gateway, streams callstreamv1.StreamServiceClient) {
-		request := &callstreamv1.WatchEventsRequest{BookmarkInterval: durationpb.New(4 * time.Second)}
-		if _, err := collect(callstream.Watch(t.Context(), streams, request, soon, callstream.WithDeadAfter(2))); err != nil {
+	inBubble(t, []rpc{{hang: true}, {}}, func(t *testing.T, g *gateway, client *callstream.Client) {
+		if _, err := collect(client.Watch(t.Context(), fromOldest, soon)); err != nil {
 			t.Error(err)
 		}
-		between(t, g.times[1].Sub(g.times[0]), 8*time.Second, 8*time.Second+time.Millisecond)
+		between(t, g.times[1].Sub(g.times[0]), 45*time.Second, 45*time.Second+time.Millisecond)
+	})
+}
+
+// A connection that is dead without a word is left for a new one, which all watches share. When that dies, too, the watch
+// that notices takes the others along.
+func TestWatchesLeaveADeadConnection(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		listener := bufconn.Listen(1 << 16)
+		conns := make(chan *mortalConn, 10)
+		dial := func(ctx context.Context, _ string) (net.Conn, error) {
+			conn, err := listener.DialContext(ctx)
+			mortal := &mortalConn{Conn: conn}
+			conns <- mortal
+			return mortal, err
+		}
+		client := connect(t, "passthrough:bubble", grpc.WithContextDialer(dial))
+		beating := rpc{messages: messages{{Kind: &callstreamv1.WatchEventsResponse_Opened{
+			Opened: &callstreamv1.WatchOpened{BookmarkInterval: durationpb.New(time.Second)},
+		}}}, beat: true}
+		complete := rpc{messages: messages{event("c1", 1)}}
+		script := append(slices.Repeat([]rpc{beating}, 6), complete, complete, complete)
+		g := start(t, listener, script)
+		g.crowded = true
+
+		ended := make(chan error)
+		for _, intervals := range []int{3, 3, 1000} {
+			go func() {
+				_, err := collect(client.Watch(t.Context(), fromOldest, soon, callstream.WithDeadAfter(intervals)))
+				ended <- err
+			}()
+		}
+		time.Sleep(10 * time.Second)
+		(<-conns).dead.Store(true)
+		time.Sleep(time.Minute) // two watches leave after 3 s, the patient one by gRPC's pings
+		equal(t, "later requests", asked(g.seen()[3:]), []string{"after c0", "after c0", "after c0"})
+		between(t, g.times[4].Sub(g.times[0]), 12*time.Second, 14*time.Second)
+		between(t, g.times[5].Sub(g.times[0]), 20*time.Second, 51*time.Second)
+		(<-conns).dead.Store(true)
+		for range 3 {
+			if err := <-ended; err != nil {
+				t.Error(err)
+			}
+		}
+		between(t, g.times[8].Sub(g.times[0]), 72*time.Second, 74*time.Second)
+		if len(conns) != 1 {
+			t.Errorf("%d connections were made, not 3", len(conns)+2)
+		}
 	})
 }
 
@@ -304,8 +346,8 @@ func TestWatchLeavesAGatewayThatNeverOpens(t *testing.T) {
 func TestWatchWaitsForASlowLoop(t *testing.T) {
 	t.Parallel()
 	inBubble(t, []rpc{{messages: messages{opened("c0"), event("c1", 1), event("c2", 2)}}},
-		func(t *testing.T, g *gateway, streams callstreamv1.StreamServiceClient) {
-			for _, err := range callstream.Watch(t.Context(), streams, fromOldest, soon) {
+		func(t *testing.T, g *gateway, client *callstream.Client) {
+			for _, err := range client.Watch(t.Context(), fromOldest, soon) {
 				if err != nil {
 					t.Error(err)
 				}
@@ -327,8 +369,8 @@ func TestWatchHonoursTheWaitThatTheGatewayAsksFor(t *testing.T) {
 		{messages: messages{opened("c0"), closing("c1", time.Hour)}, end: unavailable},
 		{end: asking.Err()},
 		{messages: messages{event("c2", 2)}},
-	}, func(t *testing.T, g *gateway, streams callstreamv1.StreamServiceClient) {
-		if _, err := collect(callstream.Watch(t.Context(), streams, fromOldest)); err != nil {
+	}, func(t *testing.T, g *gateway, client *callstream.Client) {
+		if _, err := collect(client.Watch(t.Context(), fromOldest)); err != nil {
 			t.Error(err)
 		}
 		between(t, g.times[1].Sub(g.times[0]), time.Hour, time.Hour+100*time.Millisecond)
@@ -341,7 +383,7 @@ func TestWatchBacksOff(t *testing.T) {
 	t.Parallel()
 	script := slices.Repeat([]rpc{{messages: messages{opened("c0")}, end: unavailable}}, 10)
 	script = append(script, rpc{messages: messages{opened("c0"), bookmark("c1")}, end: unavailable}, rpc{})
-	inBubble(t, script, func(t *testing.T, g *gateway, streams callstreamv1.StreamServiceClient) {
+	inBubble(t, script, func(t *testing.T, g *gateway, client *callstream.Client) {
 		waits := []time.Duration{}
 		hook := callstream.WithRetryHook(func(err error, wait time.Duration) {
 			if status.Code(err) != codes.Unavailable {
@@ -349,7 +391,7 @@ func TestWatchBacksOff(t *testing.T) {
 			}
 			waits = append(waits, wait)
 		})
-		if _, err := collect(callstream.Watch(t.Context(), streams, fromOldest, hook)); err != nil {
+		if _, err := collect(client.Watch(t.Context(), fromOldest, hook)); err != nil {
 			t.Error(err)
 		}
 		bounds := []int{100, 200, 400, 800, 1600, 3200, 6400, 10000, 10000, 10000, 100}
@@ -370,13 +412,13 @@ func TestWatchBacksOff(t *testing.T) {
 
 // inBubble runs a test where time passes as soon as everybody waits. Sockets don't know of such time: the connection is
 // in memory.
-func inBubble(t *testing.T, script []rpc, test func(*testing.T, *gateway, callstreamv1.StreamServiceClient)) {
+func inBubble(t *testing.T, script []rpc, test func(*testing.T, *gateway, *callstream.Client)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		listener := bufconn.Listen(1 << 16)
 		dial := func(ctx context.Context, _ string) (net.Conn, error) { return listener.DialContext(ctx) }
-		conn := connect(t, "passthrough:bubble", grpc.WithContextDialer(dial))
-		test(t, start(t, listener, script), callstreamv1.NewStreamServiceClient(conn))
+		client := connect(t, "passthrough:bubble", grpc.WithContextDialer(dial))
+		test(t, start(t, listener, script), client)
 	})
 }
 

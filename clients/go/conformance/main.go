@@ -46,15 +46,14 @@ func run() error {
 			return err
 		}
 	}
-	conn, err := callstream.Connect(os.Getenv("CALLSTREAM_TARGET"),
+	client, err := callstream.Connect(os.Getenv("CALLSTREAM_TARGET"),
 		grpc.WithTransportCredentials(transport), callstream.WithToken(os.Getenv("CALLSTREAM_TOKEN")))
 	if err != nil {
 		return err
 	}
-	defer func() { _ = conn.Close() }()
+	defer func() { _ = client.Close() }()
 	d := &driver{
-		conn:    conn,
-		streams: callstreamv1.NewStreamServiceClient(conn),
+		client:  client,
 		out:     json.NewEncoder(os.Stdout),
 		cancels: map[int64]context.CancelFunc{},
 	}
@@ -104,8 +103,7 @@ type item struct {
 }
 
 type driver struct {
-	conn    *grpc.ClientConn
-	streams callstreamv1.StreamServiceClient
+	client *callstream.Client
 
 	writing sync.Mutex
 	out     *json.Encoder
@@ -183,7 +181,7 @@ func (d *driver) unary(ctx context.Context, c command) line {
 	if err != nil {
 		return line{ID: c.ID, Code: "INVALID_COMMAND", Message: err.Error()}
 	}
-	last := ended(c.ID, d.conn.Invoke(ctx, "/"+c.Method, request, response))
+	last := ended(c.ID, d.client.Invoke(ctx, "/"+c.Method, request, response))
 	if last.Code == "OK" {
 		last.Response = encode(response)
 	}
@@ -205,7 +203,7 @@ func (d *driver) watch(ctx context.Context, c command) line {
 }
 
 func (d *driver) plain(ctx context.Context, c command, request *callstreamv1.WatchEventsRequest) error {
-	stream, err := d.streams.WatchEvents(ctx, request)
+	stream, err := callstreamv1.NewStreamServiceClient(d.client).WatchEvents(ctx, request)
 	for err == nil {
 		var response *callstreamv1.WatchEventsResponse
 		if response, err = stream.Recv(); err == nil {
@@ -220,7 +218,7 @@ func (d *driver) plain(ctx context.Context, c command, request *callstreamv1.Wat
 
 func (d *driver) resuming(ctx context.Context, c command, request *callstreamv1.WatchEventsRequest) error {
 	initial, limit := cmp.Or(c.Options.BackoffInitialMS, 100), cmp.Or(c.Options.BackoffMaxMS, 10_000)
-	watch := callstream.Watch(ctx, d.streams, request,
+	watch := d.client.Watch(ctx, request,
 		callstream.WithDeadAfter(cmp.Or(c.Options.DeadAfterIntervals, 3)),
 		callstream.WithBackoff(time.Duration(initial)*time.Millisecond, time.Duration(limit)*time.Millisecond),
 		callstream.WithRetryHook(func(err error, wait time.Duration) {

@@ -32,14 +32,14 @@ func main() {
 func run(ctx context.Context, url string) error {
 	// Today's gateway is not encrypted. Leave the credentials out for one behind TLS.
 	target := cmp.Or(os.Getenv("CALLSTREAM_TARGET"), "127.0.0.1:50051")
-	conn, err := callstream.Connect(target, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	client, err := callstream.Connect(target, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
-	calls, streams := callstreamv1.NewCallServiceClient(conn), callstreamv1.NewStreamServiceClient(conn)
+	defer client.Close()
+	calls, streams := callstreamv1.NewCallServiceClient(client), callstreamv1.NewStreamServiceClient(client)
 
-	callID, err := inboundCall(ctx, streams)
+	callID, err := inboundCall(ctx, client)
 	if err != nil {
 		return err
 	}
@@ -66,7 +66,7 @@ func run(ctx context.Context, url string) error {
 		Start:  &callstreamv1.WatchEventsRequest_FromOldest{FromOldest: true},
 		Until:  callstreamv1.WatchUntil_WATCH_UNTIL_CALL_ENDED,
 	}
-	for item, err := range callstream.Watch(ctx, streams, history) {
+	for item, err := range client.Watch(ctx, history) {
 		if err != nil {
 			return err
 		}
@@ -77,10 +77,10 @@ func run(ctx context.Context, url string) error {
 	return nil
 }
 
-func inboundCall(ctx context.Context, streams callstreamv1.StreamServiceClient) (string, error) {
+func inboundCall(ctx context.Context, client *callstream.Client) (string, error) {
 	received := []callstreamv1.EventType{callstreamv1.EventType_EVENT_TYPE_CALL_RECEIVED}
 	request := &callstreamv1.WatchEventsRequest{Filter: &callstreamv1.EventFilter{Types: received}}
-	for item, err := range callstream.Watch(ctx, streams, request) {
+	for item, err := range client.Watch(ctx, request) {
 		if err != nil {
 			return "", err
 		}

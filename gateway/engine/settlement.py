@@ -142,7 +142,9 @@ class Settlement:
         news = stream.update_time - started.update_time  # asked again, or accepted: RELAY's time began anew
         hearing = min(_HEARING, self._context.options.start_timeout)
         if news > 0:
-            self._context.timers.after(news / SECOND, lambda: self._start_timeout(stream))
+            # No more than that has passed, whatever the system's clock says.
+            left = min(news / SECOND, self._context.options.start_timeout)
+            self._context.timers.after(left, lambda: self._start_timeout(stream))
         elif self._listening_for() < hearing:
             self._context.timers.after(hearing, lambda: self._start_timeout(started))
         else:

@@ -21,6 +21,9 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from callstream.v1 import event_pb2, gateway_service_pb2, stream_service_pb2
 from gateway.domain.calls import CallState
 from gateway.domain.streams import EndReason, StreamState
+from gateway.emulator.actions import Hold
+from gateway.emulator.faults import Fault
+from gateway.emulator.frames import SERVER_TO_CLIENT
 from gateway.emulator.model import Call
 from gateway.emulator.server import Emulator
 from gateway.engine.clock import Clock
@@ -280,6 +283,21 @@ class TestClocks:
             await gateway.stream("silent", StreamState.FAILED)
             reasons = {stream.control_id: stream.end_reason for stream in gateway.registry.streams()}
             assert reasons == {"long": EndReason.MAX_DURATION, "silent": EndReason.START_TIMEOUT}
+
+    async def test_a_start_that_is_accepted_after_a_jump(self) -> None:
+        """RELAY's time to report audio begins anew with its answer, and is not prolonged by what the clock jumped."""
+        clock, jump = self._clock()
+        async with world() as relay, running_engine(relay.emulator, clock=clock, start_timeout=0.2) as gateway:
+            call = await relay.incoming(gateway)
+            relay.emulator.faults.add(Fault(Hold(), method=wire.STREAM, direction=SERVER_TO_CLIENT))
+            order = order_for(call, control_id="s")
+            starting = asyncio.create_task(gateway.engine.starts.start(order, in_time()))
+            await relay.command(wire.STREAM)
+            jump(HOUR_US)
+            relay.emulator.faults.clear()
+            await starting
+            failed = await gateway.stream("s", StreamState.FAILED)
+            assert failed.end_reason is EndReason.START_TIMEOUT
 
     async def test_a_control_id_that_is_used_again_while_the_clock_is_behind(self) -> None:
         """The deadlines of the former stream of that name do not meet the new one."""

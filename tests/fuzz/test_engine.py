@@ -46,6 +46,7 @@ OPTIONS = EngineOptions(
 )
 MAX_CLIENTS = 12
 DEADLINES = st.sampled_from([None, 0.0, 0.5, 20.0, 20.0, 100.0])
+OUTCOMES = st.sampled_from(["code", "code", "code", "lost", "refused"])
 ORDERS = st.builds(
     lambda call_id, control_id, url, **fields: StartStream(
         call_id, control_id, url, digest=f"{url} {fields['name']} {fields['max_duration']}", **fields
@@ -79,9 +80,9 @@ class Client:
 class EngineMachine(RuleBasedStateMachine):
     """An engine at work; RELAY, its clients and time do as they like."""
 
-    @initialize()
-    def begin(self) -> None:
-        """An empty journal, no session yet."""
+    @initialize(connected=st.sampled_from([True, True, True, False]))
+    def begin(self, connected: bool) -> None:
+        """An empty journal; mostly a session, and a call."""
         self.loop = VirtualTimeLoop()
         self.errors: list[dict[str, Any]] = []
         self.loop.set_exception_handler(lambda _, told: self.errors.append(told))
@@ -90,6 +91,11 @@ class EngineMachine(RuleBasedStateMachine):
         self.clients: list[Client] = []
         self.model = EngineModel()
         self.loop.run(self._open())
+        if connected:
+            self._do(self.session.connect(restored=False, had_state=False))
+            received = {"call_id": "call-1", "node_id": "node-1", "call_state": "created", "direction": "inbound"}
+            outer = {"event_type": wire.CALL_RECEIVE, "params": received}
+            self._do(self.session.receive([as_text({"id": "event-0", "method": wire.EVENT, "params": outer})]))
 
     async def _open(self) -> None:
         self.journal = open_journal(None, JournalOptions(compaction_interval=3600), now_us=self._wall)
@@ -180,7 +186,7 @@ class EngineMachine(RuleBasedStateMachine):
         """The socket takes what waits."""
         self._do(self.session.take_commands())
 
-    @rule(which=st.integers(0, 100), code=CODES, kind=st.sampled_from(["code", "code", "code", "lost", "refused"]))
+    @rule(which=st.integers(0, 100), code=CODES, kind=OUTCOMES)
     @precondition(lambda self: self.session.sent)
     def answer(self, which: int, code: str, kind: str) -> None:
         """RELAY answers a command, as it likes, or its answer does not come."""
@@ -193,6 +199,25 @@ class EngineMachine(RuleBasedStateMachine):
     def agree_to_everything(self) -> None:
         """RELAY takes all commands and says yes."""
         self._do(self._agree())
+
+    @rule(code=CODES, kind=OUTCOMES)
+    @precondition(lambda self: self._connected and (self.session.outbox or self.session.sent))
+    def answer_everything(self, code: str, kind: str) -> None:
+        """RELAY takes all commands, and has one answer for all."""
+        self._do(self._answer_all(code, kind))
+
+    @rule(order=ORDERS, code=CODES, kind=OUTCOMES)
+    @precondition(lambda self: self._connected and not self.stalled)
+    def start_and_answer(self, order: StartStream, code: str, kind: str) -> None:
+        """Somebody starts a stream, and RELAY answers."""
+        self._start_stream(order, 20.0)
+        if self._connected:
+            self._do(self._answer_all(code, kind))
+
+    async def _answer_all(self, code: str, kind: str) -> None:
+        await self.session.take_commands()
+        for waiting in list(self.session.sent):
+            self.session.answer(waiting, _outcome(waiting.command.method, code, kind))
 
     async def _agree(self) -> None:
         await self.session.take_commands()
@@ -211,6 +236,9 @@ class EngineMachine(RuleBasedStateMachine):
     @rule(order=ORDERS, seconds=DEADLINES)
     def start(self, order: StartStream, seconds: float | None) -> None:
         """Somebody starts a stream."""
+        self._start_stream(order, seconds)
+
+    def _start_stream(self, order: StartStream, seconds: float | None) -> None:
         subject = (wire.STREAM, order.call_id, order.control_id)
         self._order(subject, seconds, lambda deadline: self.engine.starts.start(order, deadline))
 
@@ -429,7 +457,7 @@ class EngineMachine(RuleBasedStateMachine):
 def _outcome(method: str, code: str, kind: str) -> Result | CallstreamError:
     if kind == "lost":
         return OutcomeUnknown(f"RELAY did not answer {method}")
-    if kind == "refused":
+    if kind == "refused" and method != wire.STREAM_STOP:  # ids that RELAY has told can be told to RELAY
         return InvalidRequest([Violation("", "it cannot be written")])
     if not code or (code.startswith("2") and len(code) == len("200")):
         return Result(code, "as you wish", {})
@@ -437,4 +465,4 @@ def _outcome(method: str, code: str, kind: str) -> Result | CallstreamError:
 
 
 TestEngine = EngineMachine.TestCase
-TestEngine.settings = fuzz_settings(examples=40)
+TestEngine.settings = fuzz_settings(examples=60)

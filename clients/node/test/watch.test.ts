@@ -170,7 +170,7 @@ describe("a watch", () => {
       yield opened("c1");
       yield events("c2", 2);
     };
-    await using gateway = await FakeGateway.start([silent(10), silent(50), lively, lively], { passCall: () => answer });
+    await using gateway = await FakeGateway.start([silent(30), silent(90), lively, lively], { passCall: () => answer });
     const client = gateway.connect();
     const call = client.calls.passCall({ callId: "k" });
     const watches = [client.watch({}, AT_ONCE), client.watch({}, AT_ONCE)];
@@ -312,6 +312,8 @@ describe("the progress of a watch", () => {
     assert.equal(progress.bookmarkIntervalMs, 2000);
     progress.take(opened("c1", 1500));
     assert.equal(progress.bookmarkIntervalMs, 1500);
+    progress.fail(lost);
+    assert.equal(progress.bookmarkIntervalMs, 2000);
     assert.equal(new Progress({}, backoff).bookmarkIntervalMs, 15_000);
   });
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ class Result:
         failure: What went wrong; None if nothing did.
         skipped: True if the driver can't do what the scenario needs.
         known: Why it is known to fail; empty if it is not.
+        seconds: How long it took.
     """
 
     language: str
@@ -40,6 +42,7 @@ class Result:
     failure: str | None
     skipped: bool = False
     known: str = ""
+    seconds: float = 0.0
 
     @property
     def mark(self) -> str:
@@ -70,13 +73,13 @@ async def run_language(
 ) -> list[Result]:
     """Runs scenarios with a driver that has been built.
 
-    Scenarios that share a world run one after the other, the others beside them.
+    Scenarios that share a world run one after the other, beside those of other worlds.
     """
     results: list[Result] = []
 
-    def note(scenario: Scenario, failure: str | None, *, skipped: bool = False) -> None:
+    def note(scenario: Scenario, failure: str | None, seconds: float = 0.0, *, skipped: bool = False) -> None:
         reason = known.get((language.name, scenario.name), "")
-        results.append(Result(language.name, scenario.name, failure, skipped, reason))
+        results.append(Result(language.name, scenario.name, failure, skipped, reason, seconds))
         told(results[-1])
 
     able = [scenario for scenario in scenarios if language.resumes or not scenario.resumes]
@@ -85,54 +88,49 @@ async def run_language(
             note(scenario, None, skipped=True)
     turn = asyncio.Semaphore(_WORLDS)
 
-    async def alone(scenario: Scenario) -> None:
+    async def run(group: Sequence[Scenario]) -> None:
         async with turn:
-            note(scenario, await _run_alone(language, scenario))
-
-    async def together() -> None:
-        async with turn:
-            await _run_together(language, [scenario for scenario in able if not scenario.own_world], note)
+            await _run_together(language, group, note)
 
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(together(), name=f"{language.name} shared")
-        for scenario in able:
-            if scenario.own_world:
-                tasks.create_task(alone(scenario), name=f"{language.name} {scenario.name}")
+        for group in _groups(able):
+            tasks.create_task(run(group), name=f"{language.name} {group[0].name}")
     order = {scenario.name: place for place, scenario in enumerate(scenarios)}
     return sorted(results, key=lambda result: order[result.scenario])
 
 
-async def _run_alone(language: Language, scenario: Scenario) -> str | None:
-    failure = None
-    with tempfile.TemporaryDirectory(prefix="conformance-") as folder:
-        async with open_world(language, Path(folder), scenario.gateway, scenario.emulator) as (world, driver):
-            try:
-                async with asyncio.timeout(_SCENARIO_WITHIN):
-                    await play(scenario, world, driver)
-            except (Failed, TimeoutError) as error:
-                failure = str(error) or "it took too long"
-        return failure or driver.failure or None
+def _groups(scenarios: Iterable[Scenario]) -> list[list[Scenario]]:
+    """Scenarios that share a world, the largest group first, since it takes longest."""
+    groups: dict[str, list[Scenario]] = {}
+    for scenario in scenarios:
+        groups.setdefault(scenario.world, []).append(scenario)
+    return sorted(groups.values(), key=len, reverse=True)
 
 
 async def _run_together(
-    language: Language, scenarios: Sequence[Scenario], note: Callable[[Scenario, str | None], None]
+    language: Language, scenarios: Sequence[Scenario], note: Callable[[Scenario, str | None, float], None]
 ) -> None:
-    """One world for all; another one after each failure, as nobody knows what it left behind."""
+    """Runs scenarios that share a world; those after a failure get another one.
+
+    Nobody knows what a scenario that failed has left behind.
+    """
     left = list(scenarios)
     while left:
         async with AsyncExitStack() as stack:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="conformance-")))
-            world, driver = await stack.enter_async_context(open_world(language, folder, {}, {}))
+            settings = (left[0].gateway, left[0].emulator)
+            world, driver = await stack.enter_async_context(open_world(language, folder, *settings))
             failure: str | None = None
             while left and failure is None:
                 scenario = left.pop(0)
+                began = time.monotonic()
                 try:
                     async with asyncio.timeout(_SCENARIO_WITHIN):
                         await play(scenario, world, driver)
                 except (Failed, TimeoutError) as error:
                     failure = str(error) or "it took too long"
                 failure = failure or driver.failure or None
-                note(scenario, failure)
+                note(scenario, failure, time.monotonic() - began)
 
 
 def matrix(results: Sequence[Result], skipped: Mapping[str, str]) -> str:

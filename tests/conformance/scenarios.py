@@ -20,8 +20,8 @@ class Scenario:
     Attributes:
         name: "file/name", unique.
         about: What holds, in a sentence.
-        own_world: True if it needs an emulator, a gateway and a driver that no other scenario uses: it kills them,
-            cuts them off, or has settings of its own.
+        own_world: True if it needs an emulator, a gateway and a driver that no other scenario uses, because it kills
+            them, cuts them off, or looks at all of the history.
         gateway: Environment variables of its gateway.
         emulator: `EmulatorOptions` of its emulator.
         steps: Objects whose first member is the step's verb, with its parameters.
@@ -33,6 +33,11 @@ class Scenario:
     gateway: Mapping[str, str]
     emulator: Mapping[str, Any]
     steps: tuple[Mapping[str, Any], ...] = field(repr=False)
+
+    @property
+    def world(self) -> str:
+        """Scenarios with equal worlds can share one."""
+        return self.name if self.own_world else f"{dict(self.gateway)} {dict(self.emulator)}"
 
     @property
     def resumes(self) -> bool:
@@ -54,7 +59,7 @@ def load_scenarios(directory: Path = SCENARIOS) -> list[Scenario]:
             if unknown or not raw.get("about") or not raw.get("steps") or name in found:
                 raise ValueError(f"{name}: unknown members {sorted(unknown)}, no about, no steps, or a second one")
             gateway, emulator = raw.get("gateway", {}), raw.get("emulator", {})
-            own = bool(raw.get("own_world", False) or gateway or emulator)
+            own = raw.get("own_world", False)
             found[name] = Scenario(name, raw["about"], own, gateway, emulator, tuple(raw["steps"]))
     return list(found.values())
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from callstream.v1 import event_pb2
+from callstream.v1.stream_service_pb2 import WatchEventsRequest
 from gateway.emulator.server import Emulator
 from gateway.emulator.sink import AudioSink
 from tests.conformance.driver import Driver
@@ -18,7 +19,6 @@ __all__ = ["World", "open_world"]
 
 _SETTINGS = {
     "CALLSTREAM_LOG_LEVEL": "error",
-    "CALLSTREAM_RELAY_WAIT": "100ms",  # scenarios that lose RELAY are not about waiting for it
     "CALLSTREAM_DRAIN_GRACE": "2s",
 }
 
@@ -46,8 +46,13 @@ class World:
         environment = {**_SETTINGS, **self._settings, **settings}
         self._gateway = await start_gateway_process(self.emulator.host, self._data_dir, **environment)
         self.proxy.target = self._gateway.client.address
-        if self.emulator.refusing is None:
-            await self._gateway.client.until(event_pb2.EVENT_TYPE_SESSION_UP)
+        watch = self._gateway.client.streams.WatchEvents(WatchEventsRequest(from_oldest=True))
+        try:
+            async for response in watch:
+                if any(event.type == event_pb2.EVENT_TYPE_SESSION_UP for event in response.events.events):
+                    return
+        finally:
+            watch.cancel()  # it would count as one of the scenario's
 
     async def kill_gateway(self) -> None:
         """SIGKILL."""

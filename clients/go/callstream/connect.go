@@ -65,6 +65,9 @@ func Connect(target string, opts ...grpc.DialOption) (*Client, error) {
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 30 * time.Second, Timeout: 10 * time.Second}),
 		grpc.WithConnectParams(grpc.ConnectParams{Backoff: reconnect, MinConnectTimeout: 10 * time.Second}),
 		grpc.WithDefaultServiceConfig(serviceConfig),
+		// gRPC's own 64 KiB hold up the gateway's watch at every large event, so that compaction could overtake it.
+		grpc.WithInitialWindowSize(1 << 20),
+		grpc.WithInitialConnWindowSize(1 << 20),
 	}, opts...)
 	dial := func() (*grpc.ClientConn, error) { return grpc.NewClient(target, opts...) }
 	conn, err := dial()

@@ -50,6 +50,6 @@ function lossAsUnavailable(reason: unknown): unknown {
 /** Whether an error that no server has sent is the connection's. Certificates and messages that don't parse are not. */
 function isLoss({ code, rawMessage, cause }: ConnectError): boolean {
   if (code === Code.Canceled) return true;
-  if (/^protocol error: (missing|incomplete|promised)/.test(rawMessage)) return code !== Code.Unimplemented;
+  if (/^protocol error: (missing|incomplete)/.test(rawMessage)) return code !== Code.Unimplemented;
   return cause instanceof Error && "code" in cause && /^(E[A-Z]+|ERR_(HTTP2|STREAM)_.*)$/.test(String(cause.code));
 }

@@ -271,7 +271,8 @@ describe("a watch", () => {
     );
     await using gateway = await FakeGateway.start(answers);
     const client = gateway.connect();
-    const watches = Array.from({ length: count }, () => client.watch({}));
+    const { signal } = new AbortController();
+    const watches = Array.from({ length: count }, (_, index) => client.watch({}, index % 2 ? { signal } : {}));
     await Promise.all(watches.map((watch) => watch.next()));
     const ends = watches.map((watch) => watch.next());
     client.close();

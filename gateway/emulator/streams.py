@@ -24,7 +24,7 @@ from gateway.relay import wire
 
 __all__ = ["Streams"]
 
-# RELAY.md section 5: the wire has these three words; the bare ones are for people.
+# gateway/relay/README.md, "Calls and streams": the wire has these three words; the bare ones are for people.
 _TRACKS: dict[str, tuple[Track, ...]] = {
     "inbound_track": ("inbound",),
     "outbound_track": ("outbound",),

@@ -1,4 +1,4 @@
-"""What RELAY's answers and their fields mean (RELAY sections 2 and 3). Tolerant: nothing that RELAY sends raises."""
+"""What RELAY's answers and their fields mean (README: connect, answers). Tolerant: nothing that RELAY sends raises."""
 
 import enum
 import hashlib
@@ -48,7 +48,7 @@ class Refused:
 
 
 def refusal_of(error: CallstreamError, *, resuming: bool) -> Refused:
-    """What an unsuccessful answer to `signalwire.connect` means (RELAY section 2)."""
+    """What an unsuccessful answer to `signalwire.connect` means (README: signalwire.connect)."""
     code = error.code if isinstance(error, RelayRejected | RelayFailed) else ""
     kinds = {
         str(wire.AUTHENTICATION_FAILED): RefusalKind.CREDENTIALS,
@@ -66,7 +66,7 @@ def refusal_of(error: CallstreamError, *, resuming: bool) -> Refused:
 
 
 def outcome_of(method: str, frame: frames.Incoming, secrets: Iterable[str] = ()) -> Result | CallstreamError:
-    """What an answer means (RELAY section 3): codes are text, any 2xx is success, and so is none.
+    """What an answer means (README: answers): codes are text, any 2xx is success, and so is none.
 
     A message that quotes one of `secrets` is told without it.
     """

@@ -1,4 +1,4 @@
-"""Commands to RELAY as values (RELAY sections 3 to 5), and its answer."""
+"""Commands to RELAY as values (README: answers, calls and streams), and its answer."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field

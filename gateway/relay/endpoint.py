@@ -1,4 +1,4 @@
-"""Where RELAY is, and who asks (RELAY section 1)."""
+"""Where RELAY is, and who asks (README: transport)."""
 
 import ipaddress
 import re

@@ -1,4 +1,4 @@
-"""JSON-RPC 2.0 frames: read with the payload left raw, written once (RELAY sections 1 to 3)."""
+"""JSON-RPC 2.0 frames: read with the payload left raw, written once (README: transport to answers)."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Final

@@ -1,4 +1,4 @@
-"""What it takes to take a RELAY session up where it was (RELAY section 2)."""
+"""What it takes to take a RELAY session up where it was (README: signalwire.connect)."""
 
 from dataclasses import dataclass, field
 from typing import Protocol

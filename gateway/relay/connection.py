@@ -118,7 +118,7 @@ class _Connect(connect):
 async def open_connection(endpoint: Endpoint, timeout: float) -> Connection:  # noqa: ASYNC109 - of the library below
     """Connects, and verifies the server if the scheme is wss.
 
-    WebSocket pings are off: `signalwire.ping` is what counts (README: transport). Compression is off: it only costs here.
+    WebSocket pings are off: `signalwire.ping` is what counts (README: transport). Compression only costs here.
 
     Raises:
         ConnectionFailed: It could not be opened in time, or not at all.

@@ -1,4 +1,4 @@
-"""Events of RELAY: the envelope, and the inner params of those that the gateway understands (README: answers, calls and streams).
+"""Events of RELAY: the envelope, and the inner params of those that are understood (README: answers, calls, streams).
 
 Decoding is tolerant: any field may be missing or null, unknown fields are ignored, and so are those of a wrong type.
 Params of which a needed id is missing yield no payload; the event is still passed on, as it came.

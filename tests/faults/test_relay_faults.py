@@ -31,7 +31,7 @@ from gateway.emulator.exchange import UnknownCall
 from gateway.emulator.faults import Fault
 from gateway.emulator.frames import CLIENT_TO_SERVER, SERVER_TO_CLIENT
 from gateway.relay import wire
-from tests.support.judged import Judged, judged
+from tests.support.judged import REQUEST_TIMEOUT, Judged, judged
 
 COMMANDS = (wire.ANSWER, wire.STREAM, wire.STREAM_STOP, wire.END)
 EVENTS = (wire.CALL_RECEIVE, wire.CALL_STATE, wire.CALL_STREAM)
@@ -302,7 +302,7 @@ async def test_all_promises_hold_over_trouble(
     tmp_path: Path, certificates: Certificates, trouble: Trouble, fresh: bool
 ) -> None:
     """With a stream that runs, one that is over, and one that is started meanwhile; RELAY may tell what is restored."""
-    options = {"stale_resume": "fresh" if fresh else "refuse", "tell_session_restored": not fresh}
+    options: dict[str, Any] = {"stale_resume": "fresh" if fresh else "refuse", "tell_session_restored": not fresh}
     async with judged(tmp_path / "data", certificates, **options) as run:
         call = await run.call()
         await run.start(call, "over")
@@ -347,4 +347,16 @@ async def test_all_promises_hold_though_the_endpoint_cannot_be_reached(
         started = await run.start(call, "s")
         assert started is not None
         assert started.stream.state == stream_pb2.STREAM_STATE_STREAMING
+    assert run.broken == {}
+
+
+async def test_all_promises_hold_for_a_client_that_does_not_wait(tmp_path: Path, certificates: Certificates) -> None:
+    """RELAY swallows the start, and the client leaves: RELAY is not asked again for nobody."""
+    async with judged(tmp_path / "data", certificates, start_timeout=2.0) as run:
+        call = await run.call()
+        name = run.emulator.faults.add(once(Drop(), request(wire.STREAM)))
+        await run.start_and_leave(call, "s", after=0.1)
+        await run.start(call, "another")  # RELAY's time to answer the first one passes meanwhile
+        await asyncio.sleep(REQUEST_TIMEOUT)
+        assert run.emulator.faults.struck(name) == 1
     assert run.broken == {}

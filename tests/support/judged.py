@@ -26,10 +26,12 @@ from tests.support.histories import EventFilter, History, Place
 from tests.support.running import PROJECT, TOKEN
 from tests.support.validators.promises import broken_promises
 
-__all__ = ["Judged", "judged"]
+__all__ = ["REQUEST_TIMEOUT", "Judged", "judged"]
 
 _SETTLED_AFTER: Final = 0.15
-_TIMEOUTS: Final = Timeouts(connect=1.0, request=1.0, ping_interval=0.3, ping_timeout=0.2, ping_failures=2)
+REQUEST_TIMEOUT: Final = 1.0
+"""Seconds that RELAY has to answer a command."""
+_TIMEOUTS: Final = Timeouts(connect=1.0, request=REQUEST_TIMEOUT, ping_interval=0.3, ping_timeout=0.2, ping_failures=2)
 _PATIENCE: Final = (5.0,)
 
 
@@ -70,7 +72,20 @@ class Judged:
 
     async def start(self, call: Call, control_id: str, **fields: Any) -> stream_service_pb2.StartStreamResponse | None:
         """Starts a stream, again if that is what the contract says; None if the answer is no."""
-        request = stream_service_pb2.StartStreamRequest(
+        request = self._start_request(call, control_id, **fields)
+        return await self._asking.until_answered(
+            self._stubs.streams.StartStream, request, wire.STREAM, call.call_id, control_id
+        )
+
+    async def start_and_leave(self, call: Call, control_id: str, after: float) -> None:
+        """Asks for a stream, and does not wait for the answer longer than so many seconds."""
+        request = self._start_request(call, control_id)
+        await self._asking.once(
+            self._stubs.streams.StartStream, request, wire.STREAM, call.call_id, control_id, leaves=after
+        )
+
+    def _start_request(self, call: Call, control_id: str, **fields: Any) -> stream_service_pb2.StartStreamRequest:
+        return stream_service_pb2.StartStreamRequest(
             call_id=call.call_id,
             node_id=call.node_id,
             control_id=control_id,
@@ -80,9 +95,6 @@ class Judged:
                 "wait_until": stream_service_pb2.START_WAIT_UNTIL_STREAMING,
                 **fields,
             },
-        )
-        return await self._asking.until_answered(
-            self._stubs.streams.StartStream, request, wire.STREAM, call.call_id, control_id
         )
 
     async def stop(self, call: Call, control_id: str) -> stream_service_pb2.StopStreamResponse | None:
@@ -111,7 +123,9 @@ class Judged:
 
 
 @asynccontextmanager
-async def judged(directory: Path, certificates: Certificates, **options: Any) -> AsyncIterator[Judged]:
+async def judged(
+    directory: Path, certificates: Certificates, *, start_timeout: float = 0.4, **options: Any
+) -> AsyncIterator[Judged]:
     """Runs RELAY, an endpoint, a gateway, and some who follow it; `broken` tells what was broken when it is over."""
     defaults: dict[str, Any] = {
         "listen": "127.0.0.1:0",
@@ -127,7 +141,7 @@ async def judged(directory: Path, certificates: Certificates, **options: Any) ->
         AudioSink(SinkOptions(certificate=certificates.certificate, key=certificates.key)) as sink,
         Emulator(EmulatorOptions(**{**defaults, **options})) as emulator,
         running_engine(
-            emulator, directory, timeouts=_TIMEOUTS, start_timeout=0.4, stop_timeout=0.4, sweep_interval=30.0
+            emulator, directory, timeouts=_TIMEOUTS, start_timeout=start_timeout, stop_timeout=0.4, sweep_interval=30.0
         ) as running,
         _served(running, directory) as gateway,
     ):

@@ -70,7 +70,8 @@ class Asking:
         """Asks, and again where the contract says so; None if the answer is no, or the client has left for good."""
         delay = _BACKOFF
         for _ in range(_ATTEMPTS):
-            ask, response = await self._once(rpc, request, method, call_id, control_id)
+            leaves = self._chance.uniform(0.0, 0.8) if self._chance.random() < self._leaves else None
+            ask, response = await self.once(rpc, request, method, call_id, control_id, leaves)
             if response is not None:
                 return response
             if ask.outcome == "LEFT" and self._chance.random() < 0.5:
@@ -81,16 +82,17 @@ class Asking:
             delay = min(2 * delay, _BACKOFF_MAXIMUM)
         return None
 
-    async def _once(
+    async def once(
         self,
         rpc: "Callable[..., grpc.aio.UnaryUnaryCall[Any, _Response]]",
         request: Message,
         method: str,
         call_id: str,
-        control_id: str,
+        control_id: str = "",
+        leaves: float | None = None,
     ) -> tuple[Ask, _Response | None]:
+        """Asks once; the client leaves after so many seconds if it is not answered by then."""
         patience = self._chance.choice(self._patience)
-        leaves = self._chance.uniform(0.0, 0.8) if self._chance.random() < self._leaves else None
         sent = time.time()
         response, reason = None, ""
         try:

@@ -17,6 +17,7 @@ import statistics
 import sys
 import tempfile
 import time
+import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,6 +39,7 @@ WARM_UP = 0.3
 """The part of the run that does not count."""
 FLOOD = 140_000
 """Events before the load: more than the gateway remembers ids of."""
+PADDING = 600
 UNACKED = 800
 """Of these on the way at once: RELAY drops those beyond a thousand."""
 LONGEST = 5.0
@@ -93,8 +95,10 @@ class Soak:
 async def flood(soak: Soak) -> None:
     """Fills what is bounded by number."""
     (session,) = soak.emulator.sessions.values()
-    for number in range(FLOOD):
-        await soak.emulator.send_event("calling.call.play", {"call_id": f"flood-{number % 50}", "number": number})
+    for _ in range(FLOOD):
+        # As large as what the load brings later: the tail of the journal is bounded by number too.
+        told = {"call_id": str(uuid.uuid4()), "control_id": str(uuid.uuid4()), "padding": "x" * PADDING}
+        await soak.emulator.send_event("calling.call.play", told)
         while len(session.unacked) > UNACKED:  # noqa: ASYNC110 - the emulator does not tell of acknowledgements
             await asyncio.sleep(0.001)
 
@@ -182,7 +186,8 @@ async def glance(soak: Soak) -> None:
 async def make_trouble(soak: Soak) -> None:
     """The connection is lost every few seconds, in one way or another; now and then the session is not kept."""
     for number in itertools.count(1):
-        await asyncio.sleep(random.uniform(3, 9))  # noqa: S311
+        # A connection that is lost within five seconds counts as a failure to the gateway, and it backs off.
+        await asyncio.sleep(random.uniform(5.5, 10))  # noqa: S311
         soak.count("connections lost")
         if number % 10 == 0:
             await soak.emulator.disconnect(restart=True)

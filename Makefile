@@ -43,6 +43,10 @@ gen: .venv  ## generate the stubs from proto/
 check-gen: .venv  ## fail when the committed stubs differ from a fresh generation
 	$(BIN)/python tools/generate.py --check
 
+.PHONY: conformance
+conformance: .venv  ## hold every client to the same scenarios (LANGUAGE=go, SCENARIO=resume to choose)
+	$(BIN)/python tools/conformance.py $(if $(LANGUAGE),--language $(LANGUAGE)) $(if $(SCENARIO),--scenario $(SCENARIO))
+
 .PHONY: check-proto
 check-proto: .venv  ## lint the contract, and look for breaking changes against main
 	$(BIN)/buf format --diff --exit-code proto

@@ -146,7 +146,7 @@ class Starts:
             StreamState.STARTING,
             now,
             now,
-            node_id=order.node_id or (call.node_id if call else ""),
+            node_id=(call.node_id if call else "") or order.node_id,  # what RELAY has said is surer
             segment_id=call.segment_id if call else "",
             url=order.url,
             name=order.name,

@@ -289,6 +289,13 @@ class TestRefusedByTheGateway:
         assert not relay.sent(wire.STREAM)
         assert gateway.registry.call("nobody") is None
 
+    async def test_what_relay_said_of_the_node_outweighs_the_client(self, relay: World, gateway: Running) -> None:
+        """A wrong node would make RELAY say 404, and the gateway believe that the call is gone."""
+        call = await relay.emulator.place_call()
+        await gateway.call(call.call_id)
+        stream, _ = await gateway.engine.starts.start(order_for(call, node_id="elsewhere"), in_time())
+        assert stream.node_id == call.node_id
+
     async def test_an_unknown_call_with_its_node(self, relay: World, gateway: Running) -> None:
         """A call that came in on another session is taken in, before its stream."""
         async with running_engine(relay.emulator, contexts=["elsewhere"]) as other:

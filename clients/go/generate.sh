@@ -3,7 +3,8 @@
 # The versions are pinned, so that the result is the same everywhere.
 set -euo pipefail
 cd "$(dirname "$0")"
-TARGET=$(cd "$OLDPWD" && realpath "${1:-$PWD}")
+TARGET=$PWD
+[[ -z "${1:-}" ]] || TARGET=$(cd "$OLDPWD" && realpath "$1")
 ROOT=$(cd ../.. && pwd)
 TOOLS=$ROOT/.cache/bin
 PYTHON=${PYTHON:-$ROOT/.venv/bin/python} # protoc comes from its grpcio-tools

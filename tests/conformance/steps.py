@@ -14,6 +14,8 @@ from gateway.emulator.faults import Fault
 from gateway.emulator.frames import Frame
 from gateway.emulator.options import Answer, Busy, DeviceBehaviour, NoAnswer
 from gateway.emulator.views import frame as frame_view
+from gateway.service.cursor import Cursor, decode_cursor, encode_cursor
+from tests.conformance.answers import described, events_of, with_details
 from tests.conformance.driver import Driver, Exchange
 from tests.conformance.matching import differences, matches
 from tests.conformance.scenarios import Scenario, substituted, value_at
@@ -93,12 +95,12 @@ class _Run:
             "event": self._event,
             "end": self._end,
             "history": self._history,
+            "cursor_ahead": self._cursor_ahead,
             "cancel": self._cancel,
             "raw": self._raw,
             "exit": self._exit,
             "frame": self._frame,
             "audio": self._audio,
-            "compare": self._compare,
         }
 
     async def step(self, verb: str, step: Mapping[str, Any]) -> None:
@@ -210,6 +212,8 @@ class _Run:
                 await self._world.kill_gateway()
             case "drain":
                 await self._world.drain_gateway()
+            case "leave":
+                self._world.ask_gateway_to_leave()
             case "start":
                 await self._world.start_gateway(**settings)
             case _:
@@ -259,7 +263,7 @@ class _Run:
         self, name: str, expect: Mapping[str, Any] | None = None, save: Mapping[str, str] | None = None
     ) -> None:
         result = await self._exchanges[name].end()
-        _expect(_described(expect or {"code": "OK"}), _with_details(result))
+        _expect(described(expect or {"code": "OK"}), with_details(result))
         self._save(save, result)
 
     async def _watch(
@@ -293,7 +297,7 @@ class _Run:
                 if matches(match, event):
                     self._save(save, event)
                     return
-            pending += _events(await self._next(name))
+            pending += events_of(await self._next(name))
 
     async def _next(self, name: str) -> dict[str, Any]:
         self._waiting_on = name
@@ -304,7 +308,7 @@ class _Run:
     async def _end(self, name: str, expect: Mapping[str, Any] | None = None) -> None:
         self._waiting_on = name
         result = await self._exchanges[name].end()
-        _expect({"done": True, **_described(expect or {"code": "OK"})}, _with_details(result))
+        _expect({"done": True, **described(expect or {"code": "OK"})}, with_details(result))
 
     async def _history(
         self,
@@ -317,7 +321,7 @@ class _Run:
     ) -> None:
         """All that a watch has said so far. Sequences must rise, always."""
         messages = self._exchanges[name].messages
-        events = [event for message in messages for event in _events(message)]
+        events = [event for message in messages for event in events_of(message)]
         sequences = [int(event["sequence"]) for event in events]
         assert sequences == sorted(set(sequences)), f"sequences do not rise: {sequences!r:.400}"
         if types is not None:
@@ -328,8 +332,12 @@ class _Run:
         if count is not None:
             assert len(events) == count, f"{len(events)} events, not {count}"
         if cursors_move:
-            cursors = [message["cursor"] for message in messages if _events(message)]
+            cursors = [message["cursor"] for message in messages if events_of(message)]
             assert len(set(cursors)) == len(cursors), f"cursors come twice: {cursors!r:.400}"
+
+    async def _cursor_ahead(self, variable: str, of: str) -> None:
+        """A cursor of the same journal, far beyond its newest event."""
+        self._variables[variable] = encode_cursor(Cursor(decode_cursor(of).epoch, 1_000_000_000))
 
     async def _cancel(self, name: str) -> None:
         answer = await (await self._driver.send("cancel", target=self._exchanges[name].number)).end()
@@ -394,37 +402,3 @@ class _Run:
             await received.wait_stopped(_WITHIN)
         _expect(match or {}, {"authorization": received.authorization, "start": received.start})
         assert received.problems == [], received.problems
-
-    async def _compare(self, value: Any, to: Any) -> None:
-        _expect(to, value)
-
-
-def _events(message: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The events of a message."""
-    found = message.get("events", [])
-    events: list[dict[str, Any]] = found.get("events", []) if isinstance(found, Mapping) else found
-    return events
-
-
-def _with_details(result: Mapping[str, Any]) -> dict[str, Any]:
-    """A result whose details are members by the short names of their types."""
-    details = {detail["type"].rpartition(".")[2]: detail["value"] for detail in result.get("details", [])}
-    return {**result, **details}
-
-
-def _described(expected: Mapping[str, Any]) -> dict[str, Any]:
-    """An expectation in which `reason`, `metadata`, `fields` and `retry` stand for the members of details."""
-    told = dict(expected)
-    info: dict[str, Any] = {}
-    if "reason" in told:
-        info = {"reason": told.pop("reason"), "domain": "callstream"}
-    if "metadata" in told:
-        info["metadata"] = told.pop("metadata")
-    if info:
-        told["ErrorInfo"] = info
-    if "fields" in told:
-        wrong = [{"field": name, "description": {"$present": True}} for name in told.pop("fields")]
-        told["BadRequest"] = {"fieldViolations": {"$has": wrong}}
-    if told.pop("retry", False):
-        told["RetryInfo"] = {"$present": True}
-    return told

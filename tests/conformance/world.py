@@ -1,6 +1,7 @@
 """What a scenario takes place in: RELAY, an audio endpoint, a gateway process, a proxy, and a driver beyond it."""
 
 import contextlib
+import signal
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,10 @@ class World:
         gateway, self._gateway = self._running(), None
         self.proxy.target = ""
         await gateway.kill()
+
+    def ask_gateway_to_leave(self) -> None:
+        """SIGTERM; `drain_gateway` waits until it has left."""
+        self._running().process.send_signal(signal.SIGTERM)
 
     async def drain_gateway(self) -> None:
         """SIGTERM; returns once it has left.

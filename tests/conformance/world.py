@@ -83,7 +83,11 @@ class World:
     async def close(self) -> None:
         """Leaves no gateway behind."""
         if self._gateway is not None:
-            await self.kill_gateway()
+            client = self._gateway.client
+            try:
+                await self.kill_gateway()
+            except ProcessLookupError:  # it was asked to leave, and has left
+                await client.channel.close()
 
 
 @contextlib.asynccontextmanager

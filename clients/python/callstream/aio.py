@@ -95,43 +95,46 @@ class ResumingWatch(AsyncIterator[WatchItem]):
 
     async def __anext__(self) -> WatchItem:
         while not self._closed:
-            if self._call is None:
-                self._call = StreamServiceStub(self._channel).WatchEvents(self._resumption.next_request())
-            try:
-                async with asyncio.timeout(self._resumption.silence):
-                    response = await self._call.read()
-            except asyncio.CancelledError:
-                # Whoever gave up waiting may come back: the next read opens the watch again where it was.
-                self._call.cancel()
-                self._call = None
-                raise
-            except TimeoutError:
-                self._call.cancel()
-                self._call = None
-                await self._leave_connection()
-                await asyncio.sleep(self._resumption.failed(grpc.StatusCode.UNAVAILABLE) or 0.0)
-            except grpc.aio.AioRpcError as error:
-                self._call = None
-                pause = self._resumption.failed(error.code(), error_details(error).retry_after)
-                if pause is None:
-                    await self.close()
-                    raise
-                await asyncio.sleep(pause)
-            else:
-                if response is grpc.aio.EOF:
-                    await self.close()
-                    break
-                item = self._resumption.received(cast("WatchEventsResponse", response))
-                if item is not None:
-                    return item
+            response = await self._read()
+            item = None if response is None else self._resumption.received(response)
+            if item is not None:
+                return item
         raise StopAsyncIteration
+
+    async def _read(self) -> WatchEventsResponse | None:
+        """The next message; None if the stream has ended instead, after a pause if there is to be another one."""
+        if self._call is None:
+            self._call = StreamServiceStub(self._channel).WatchEvents(self._resumption.next_request())
+        try:
+            async with asyncio.timeout(self._resumption.silence):
+                response = await self._call.read()
+        except TimeoutError:
+            self._drop_call()
+            await self._leave_connection()
+            await self._pause(self._resumption.failed(grpc.StatusCode.UNAVAILABLE))
+        except asyncio.CancelledError:
+            self._drop_call()
+            if _being_cancelled():
+                raise  # whoever gave up waiting may come back: the next read opens the watch again where it was
+            # grpc.aio raises this for CANCELLED from the other side as well.
+            await self._pause(self._resumption.failed(grpc.StatusCode.CANCELLED))
+        except grpc.aio.AioRpcError as error:
+            self._drop_call()
+            pause = self._resumption.failed(error.code(), error_details(error).retry_after)
+            if pause is None:
+                await self.close()
+                raise
+            await self._pause(pause)
+        else:
+            if response is not grpc.aio.EOF:
+                return cast("WatchEventsResponse", response)
+            await self.close()
+        return None
 
     async def close(self) -> None:
         """Ends the watch; not while another task iterates it, which is to be cancelled instead."""
         self._closed = True
-        call, self._call = self._call, None
-        if call is not None:
-            call.cancel()
+        self._drop_call()
         fresh, self._fresh_channel = self._fresh_channel, None
         if fresh is not None:
             await fresh.close()
@@ -142,8 +145,21 @@ class ResumingWatch(AsyncIterator[WatchItem]):
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
+    def _drop_call(self) -> None:
+        call, self._call = self._call, None
+        if call is not None:
+            call.cancel()
+
+    async def _pause(self, seconds: float | None) -> None:
+        await asyncio.sleep(seconds or 0.0)
+
     async def _leave_connection(self) -> None:
         """Nothing passes on the old connection: another watch on it would be as deaf."""
         if self._fresh_channel is not None:
             await self._fresh_channel.close()
         self._channel = self._fresh_channel = self._target.aio_channel()
+
+
+def _being_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

@@ -142,7 +142,8 @@ class Resumption:
         """Decides on a stream that ended with an error; a dead connection is UNAVAILABLE.
 
         Args:
-            code: The status.
+            code: The status. CANCELLED is the other side's: servers end requests with it that reach them in the last
+                moment of their shutdown.
             retry_after: What the error's RetryInfo names.
 
         Returns:
@@ -154,7 +155,7 @@ class Resumption:
             self._begin_again()
             pause = self._pause()
             return 0.0 if first else pause
-        if code is not grpc.StatusCode.UNAVAILABLE:
+        if code not in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}:
             return None
         self._reset |= self._parts_shown  # what of a broken snapshot was shown may have ended before the next one
         self._parts_shown = False

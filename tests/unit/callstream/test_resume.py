@@ -17,6 +17,7 @@ from tests.support.watch_messages import bookmark, closing, events, opened, part
 
 UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
 OUT_OF_RANGE = grpc.StatusCode.OUT_OF_RANGE
+CANCELLED = grpc.StatusCode.CANCELLED
 
 
 def resumption(chance: float = 1.0, **request: Any) -> Resumption:
@@ -132,7 +133,9 @@ def test_the_gateways_wish_is_honoured() -> None:
     assert watch.failed(UNAVAILABLE) == 0.4
 
 
-@pytest.mark.parametrize("code", [code for code in grpc.StatusCode if code not in {UNAVAILABLE, OUT_OF_RANGE}])
+@pytest.mark.parametrize(
+    "code", [code for code in grpc.StatusCode if code not in {UNAVAILABLE, OUT_OF_RANGE, CANCELLED}]
+)
 def test_other_errors_are_the_users(code: grpc.StatusCode) -> None:
     """What trying again would not mend is not tried again."""
     assert resumption().failed(code) is None

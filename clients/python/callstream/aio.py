@@ -1,6 +1,7 @@
 """The asyncio client: stubs on one channel, and watches that survive what happens to gateways and connections."""
 
 import asyncio
+import weakref
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Self, cast
@@ -49,6 +50,7 @@ class Client:
     def __init__(self, target: Target) -> None:
         self._target = target
         self._channel = target.aio_channel()
+        self._watches: weakref.WeakSet[ResumingWatch] = weakref.WeakSet()
         self.streams = StreamServiceStub(self._channel)
         self.calls = CallServiceStub(self._channel)
         self.gateway = GatewayServiceStub(self._channel)
@@ -56,10 +58,14 @@ class Client:
     def watch(self, request: WatchEventsRequest | None = None, options: WatchOptions | None = None) -> "ResumingWatch":
         """Watches events; goes on where it was when the connection breaks or the gateway leaves."""
         resumption = Resumption(request or WatchEventsRequest(), options or WatchOptions())
-        return ResumingWatch(self._target, self._channel, resumption)
+        watch = ResumingWatch(self._target, self._channel, resumption)
+        self._watches.add(watch)
+        return watch
 
     async def close(self) -> None:
-        """Ends all RPCs and the connection."""
+        """Ends all watches, RPCs and the connection."""
+        for watch in list(self._watches):
+            await watch.close()
         await self._channel.close()
 
     async def __aenter__(self) -> Self:
@@ -72,8 +78,8 @@ class Client:
 class ResumingWatch(AsyncIterator[WatchItem]):
     """A watch without end but its own: iterate it for events, snapshots and bookmarks in order.
 
-    It has one stream open at a time. It ends when its `until` is reached. Leave it by cancelling the task that iterates
-    it, with `close`, or with an `async with`.
+    It has one stream open at a time. It ends when its `until` is reached or after `close`. Leave it with `close`, an
+    `async with`, or by cancelling the task that iterates it.
 
     Raises:
         grpc.aio.AioRpcError: While iterating: an error that opening again would not mend (INVALID_ARGUMENT,
@@ -113,11 +119,10 @@ class ResumingWatch(AsyncIterator[WatchItem]):
             await self._leave_connection()
             await self._pause(self._resumption.failed(grpc.StatusCode.UNAVAILABLE))
         except asyncio.CancelledError:
+            if self._closed and not _being_cancelled():
+                return None  # another task has closed the watch
             self._drop_call()
-            if _being_cancelled():
-                raise  # whoever gave up waiting may come back: the next read opens the watch again where it was
-            # grpc.aio raises this for CANCELLED from the other side as well.
-            await self._pause(self._resumption.failed(grpc.StatusCode.CANCELLED))
+            raise  # whoever gave up waiting may come back: the next read opens the watch again where it was
         except grpc.aio.AioRpcError as error:
             self._drop_call()
             pause = self._resumption.failed(error.code(), error_details(error).retry_after)
@@ -132,7 +137,7 @@ class ResumingWatch(AsyncIterator[WatchItem]):
         return None
 
     async def close(self) -> None:
-        """Ends the watch; not while another task iterates it, which is to be cancelled instead."""
+        """Ends the watch: the task that waits in it gets StopAsyncIteration."""
         self._closed = True
         self._drop_call()
         fresh, self._fresh_channel = self._fresh_channel, None

@@ -51,6 +51,7 @@ class Client:
     def __init__(self, target: Target) -> None:
         self._target = target
         self._channel = target.channel()
+        self._watches: weakref.WeakSet[ResumingWatch] = weakref.WeakSet()
         self.streams = StreamServiceStub(self._channel)
         self.calls = CallServiceStub(self._channel)
         self.gateway = GatewayServiceStub(self._channel)
@@ -58,10 +59,14 @@ class Client:
     def watch(self, request: WatchEventsRequest | None = None, options: WatchOptions | None = None) -> "ResumingWatch":
         """Watches events; goes on where it was when the connection breaks or the gateway leaves."""
         resumption = Resumption(request or WatchEventsRequest(), options or WatchOptions())
-        return ResumingWatch(self._target, self._channel, resumption)
+        watch = ResumingWatch(self._target, self._channel, resumption)
+        self._watches.add(watch)
+        return watch
 
     def close(self) -> None:
-        """Ends all RPCs and the connection."""
+        """Ends all watches, RPCs and the connection."""
+        for watch in list(self._watches):
+            watch.close()
         self._channel.close()
 
     def __enter__(self) -> Self:

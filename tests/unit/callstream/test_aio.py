@@ -7,7 +7,7 @@ import grpc
 import pytest
 
 import callstream.aio
-from callstream import Bookmark, Events, Snapshot, WatchOptions
+from callstream import Bookmark, Events, Snapshot, WatchItem, WatchOptions
 from callstream.v1.event_pb2 import Event
 from callstream.v1.stream_service_pb2 import ListStreamsRequest, WatchEventsRequest
 from gateway.emulator.certificates import make_certificates
@@ -105,6 +105,24 @@ async def test_cancelling_the_reader_ends_the_watch(token: str | None) -> None:
             reader.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await reader
+            assert await asyncio.to_thread(stays.left.wait, WITHIN)
+
+
+@pytest.mark.parametrize("what", ["watch", "client"])
+async def test_close_ends_the_wait_of_another_task(what: str) -> None:
+    """Who waits in a watch that is closed, by itself or with its client, is told that there is no more."""
+    stays = Stays()
+    with ScriptedWatches([opened("c0"), stays]) as server:
+        async with callstream.aio.connect(server.address) as client:
+            watch = client.watch()
+
+            async def read() -> list[WatchItem]:
+                return [item async for item in watch]
+
+            reader = asyncio.create_task(read())
+            assert await asyncio.to_thread(stays.reached.wait, WITHIN)
+            await (watch if what == "watch" else client).close()
+            assert await reader == []
             assert await asyncio.to_thread(stays.left.wait, WITHIN)
 
 

@@ -108,8 +108,9 @@ def test_time_between_reads_is_the_users() -> None:
     assert len(server.requests) == 1
 
 
-def test_close_ends_the_wait_of_another_thread() -> None:
-    """Who waits in a watch that is closed is told that there is no more, and the gateway that nobody is there."""
+@pytest.mark.parametrize("what", ["watch", "client"])
+def test_close_ends_the_wait_of_another_thread(what: str) -> None:
+    """Who waits in a watch that is closed, by itself or with its client, is told that there is no more."""
     stays = Stays()
     with (
         ScriptedWatches([opened("c0"), stays]) as server,
@@ -120,7 +121,7 @@ def test_close_ends_the_wait_of_another_thread() -> None:
         reader = threading.Thread(target=lambda: found.append(list(watch)))
         reader.start()
         assert stays.reached.wait(WITHIN)
-        watch.close()
+        (watch if what == "watch" else client).close()
         reader.join(WITHIN)
         assert found == [[]]
         assert stays.left.wait(WITHIN)

@@ -168,7 +168,11 @@ async def _run(
             end = loop.time() + grace
             await services.drain()
             await engine.drain(grace)
-            await server.stop(max(_LAST_WORDS, end - loop.time()))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout_at(end):
+                    await services.watches_closed()
+            # What is still open then would last for ever (a watch of the health service), or has had its time.
+            await server.stop(_LAST_WORDS)
             await engine.close()
     if failed.done():
         raise failed.result()

@@ -84,3 +84,7 @@ class Services:
         await self.health.drain()
         self._watches.drain()
         self._history.drain()
+
+    async def watches_closed(self) -> None:
+        """Returns once all watches have ended, after `drain`."""
+        await self._watches.closed()

@@ -40,6 +40,8 @@ class Watches:
         self._replica = replica
         self._limit = limit
         self._open: set[_Watch] = set()
+        self._none_open = asyncio.Event()
+        self._none_open.set()
         self._draining = False
 
     @property
@@ -58,6 +60,10 @@ class Watches:
         for watch in self._open:
             watch.drain()
 
+    async def closed(self) -> None:
+        """Returns once none is open: after `drain`, when all clients have taken their last message."""
+        await self._none_open.wait()
+
     async def watch(self, request: stream_service_pb2.WatchEventsRequest, _rpc: Rpc) -> AsyncIterator[bytes]:
         """Handles WatchEvents."""
         query = watch_events(request)
@@ -67,11 +73,14 @@ class Watches:
             raise WatchLimit(self._limit, f"{self._limit} watches are open, as many as are allowed")
         watch = _Watch(self._engine, query, self._replica)
         self._open.add(watch)
+        self._none_open.clear()
         try:
             async for message in watch.messages():
                 yield message
         finally:
             self._open.discard(watch)
+            if not self._open:
+                self._none_open.set()
 
 
 class _Watch:

@@ -334,3 +334,17 @@ class TestSecrets:
             assert TOKEN.encode() not in file.read_bytes()
             assert BEARER.encode() not in file.read_bytes()
         assert PROJECT in (data / "session.json").read_text()
+
+
+async def test_a_watch_of_the_health_service_does_not_hold_up_the_drain() -> None:
+    """It has no end of its own, so it is not what the grace of ten minutes is for."""
+    async with running_emulator() as emulator, asyncio.timeout(30), contextlib.AsyncExitStack() as afterwards:
+        async with running_gateway(emulator.host, drain_grace=600.0) as client:
+            # A channel of its own, which stays open while the gateway drains.
+            channel = await afterwards.enter_async_context(grpc.aio.insecure_channel(client.address))
+            watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
+            statuses = aiter(watch)
+            async for response in statuses:
+                if response.status == health_pb2.HealthCheckResponse.SERVING:
+                    break
+        assert (await anext(statuses)).status == health_pb2.HealthCheckResponse.NOT_SERVING

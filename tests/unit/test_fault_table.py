@@ -1,0 +1,23 @@
+"""The table of faults names every fault test, and each test it names exists."""
+
+import re
+from pathlib import Path
+
+FAULTS = Path(__file__).resolve().parents[1] / "faults"
+TABLE = (FAULTS / "README.md").read_text()
+
+
+def existing() -> set[str]:
+    """The fault tests that there are, but those of the validators themselves."""
+    return {
+        f"{file.name}::{name}"
+        for file in FAULTS.glob("test_*.py")
+        if file.name != "test_validators.py"
+        for name in re.findall(r"^ *(?:async )?def (test_\w+)", file.read_text(), re.MULTILINE)
+    }
+
+
+def test_the_table_is_what_is_tested() -> None:
+    """No fault test without its row, no row without its test."""
+    named = set(re.findall(r"`(test_\w+\.py::test_\w+)`", TABLE))
+    assert named == existing()

@@ -265,7 +265,7 @@ class TestWatches:
             tasks = len(asyncio.all_tasks())
             for _ in range(10):
                 await self._open_and_drop(gateway, 200)
-                assert len(asyncio.all_tasks()) <= tasks
+                await wait_until(lambda: len(asyncio.all_tasks()) <= tasks)
             gc.collect()
             assert not [kept for kept in gc.get_objects() if isinstance(kept, _Watch)]
             assert not len(gateway.journal._head_waiters)

@@ -30,6 +30,7 @@ from gateway.relay.protocol import Timeouts
 from gateway.relay.resume import ResumeState, ResumeStore
 from gateway.relay.session import Session, SessionObserver, SessionOptions
 from gateway.service.codec import ContractCodec
+from tests.support.leaks import no_tasks_beyond
 from tests.support.running import PROJECT, TOKEN
 
 __all__ = [
@@ -228,9 +229,7 @@ async def world(**options: Any) -> AsyncIterator[World]:
     }
     async with AudioSink() as sink, Emulator(EmulatorOptions(**{**defaults, **options})) as emulator:
         yield World(emulator, sink)
-    here = asyncio.current_task()  # fixtures are torn down in a task of their own
-    left = {task.get_name() for task in asyncio.all_tasks() - before if task is not here}
-    assert not left, f"tasks outlive the test: {left}"
+    await no_tasks_beyond(before)
 
 
 def make_engine(

@@ -11,6 +11,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from gateway.emulator.server import Emulator, EmulatorOptions
+from tests.support.leaks import no_tasks_beyond
 
 __all__ = ["RawRelayClient", "connect_params", "connected", "raw_client", "running_emulator"]
 
@@ -181,7 +182,4 @@ async def running_emulator(**options: Any) -> AsyncIterator[Emulator]:
     before = asyncio.all_tasks()
     async with Emulator(EmulatorOptions(**{**defaults, **options})) as emulator:
         yield emulator
-    left = asyncio.all_tasks() - before
-    if left:  # a library's tasks may need a turn more to end; one that goes on is a leak
-        _, left = await asyncio.wait(left, timeout=5)
-    assert not left, f"tasks outlive the emulator: {left}"
+    await no_tasks_beyond(before)

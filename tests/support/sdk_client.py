@@ -16,6 +16,7 @@ from gateway.emulator.model import Call, Stream
 from gateway.emulator.server import Emulator, EmulatorOptions
 from gateway.emulator.sessions import Session
 from gateway.emulator.sink import AudioSink, SinkOptions
+from tests.support.leaks import no_tasks_beyond
 
 __all__ = ["PROJECT", "TOKEN", "SdkWorld", "sdk_world"]
 
@@ -164,7 +165,4 @@ async def sdk_world(
             running.cancel()
             await asyncio.wait([running])
             loop.remove_signal_handler(signal.SIGINT)  # the SDK leaves its own there
-    left = asyncio.all_tasks() - before
-    if left:  # sockets that the SDK forgot are noticed once the emulator has cut them
-        _, left = await asyncio.wait(left, timeout=10)
-    assert not left, f"tasks outlive client and emulator: {left}"
+    await no_tasks_beyond(before)  # sockets that the SDK forgot are noticed once the emulator has cut them

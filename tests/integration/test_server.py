@@ -232,7 +232,7 @@ class TestEnd:
                 again = Watch(client, after_cursor=watch.cursor)
                 await again.opened()
                 events = [event for response in responses for event in response.events.events]
-                while not events or events[-1].type != event_pb2.EVENT_TYPE_SESSION_RESUMED:
+                while event_pb2.EVENT_TYPE_SESSION_RESUMED not in [event.type for event in events]:
                     events += (await again.next()).events.events
                 assert [event.sequence for event in events] == list(range(1, len(events) + 1))
 

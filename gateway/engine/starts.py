@@ -7,7 +7,6 @@ control id while the caller waits (RELAY then says 200 or 409), and otherwise by
 
 import asyncio
 import enum
-from typing import Any
 
 from gateway.domain.errors import (
     CallEnded,
@@ -97,11 +96,11 @@ class Starts:
             existing = self._context.registry.stream(*key)
             way = _way(existing, order)
             if order.validate_only:
-                return self._dry_run(order, existing)
+                return self._dry_run(order, existing, way)
             if existing is not None and way is _Way.USE and running is None:
                 return existing, False
             if running is not None and way is not _Way.REPLACE:
-                await self._join(running)
+                await asyncio.wait([running])  # how it went shows in the registry
                 continue
             if existing is not None and way is _Way.REPLACE:
                 await self._stops.stop(existing, deadline, until_ended=True)
@@ -119,10 +118,6 @@ class Starts:
         task.add_done_callback(lambda _: self._context.starting.pop(key, None))
         return task
 
-    async def _join(self, running: asyncio.Task[Any]) -> None:
-        """Waits for a start of the same control id that is under way; how it went shows in the registry."""
-        await asyncio.wait([running])
-
     async def _streaming(self, stream: Stream) -> Stream:
         registry = self._context.registry
         while stream.state in {StreamState.STARTING, StreamState.UNKNOWN}:
@@ -131,8 +126,8 @@ class Starts:
         await self._context.recorder.settled(stream)
         return stream
 
-    def _dry_run(self, order: StartStream, existing: Stream | None) -> tuple[Stream, bool]:
-        if existing is not None and (existing.active or existing.state is not StreamState.FAILED):
+    def _dry_run(self, order: StartStream, existing: Stream | None, way: _Way) -> tuple[Stream, bool]:
+        if existing is not None and way in {_Way.USE, _Way.ASK_AGAIN}:
             return existing, False
         _check(self._context.registry, order, self._context.options.max_streams_per_call)
         return self._new(order), True
@@ -303,7 +298,8 @@ def _check(registry: Registry, order: StartStream, limit: int) -> None:
         )
     if call is not None and call.ended:
         raise CallEnded(order.call_id)
-    active = [stream for stream in registry.streams_of(order.call_id) if stream.active]
+    others = [stream for stream in registry.streams_of(order.call_id) if stream.control_id != order.control_id]
+    active = [stream for stream in others if stream.active]
     for stream in active:
         if order.name and stream.name == order.name:
             raise StreamExists(stream.call_id, stream.control_id, stream.state.name, stream.url)

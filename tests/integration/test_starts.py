@@ -345,6 +345,16 @@ class TestRefusedByTheGateway:
             await gateway.engine.stops.stop(stream, in_time(), until_ended=True)
             assert (await gateway.engine.starts.start(order_for(call), in_time()))[1]
 
+    async def test_validate_only_with_replace(self, relay: World, gateway: Running) -> None:
+        """The answer is that of the replacement, which may have the name of what it replaces; nothing is stopped."""
+        call = await relay.incoming(gateway)
+        order = order_for(call, control_id="s", name="lobby")
+        await gateway.engine.starts.start(order, in_time())
+        dry = replace(order, validate_only=True, conflict_policy=ConflictPolicy.REPLACE, digest="another", codec="PCMA")
+        stream, created = await gateway.engine.starts.start(dry, in_time())
+        assert (created, stream.codec) == (True, "PCMA")
+        assert not relay.sent(wire.STREAM_STOP)
+
     async def test_validate_only_does_nothing(self, relay: World, gateway: Running) -> None:
         """The answer is that of a start, nothing is recorded or sent, and refusals are the same."""
         call = await relay.incoming(gateway)

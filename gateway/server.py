@@ -23,7 +23,7 @@ from gateway.relay.session import CredentialsRefused, Session, SessionObserver, 
 from gateway.service.codec import ContractCodec
 from gateway.service.info import Identity
 from gateway.service.services import Services
-from gateway.settings import MEMORY, Settings
+from gateway.settings.settings import MEMORY, Settings
 
 __all__ = ["EXIT_CREDENTIALS", "EXIT_START", "StartFailed", "serve"]
 

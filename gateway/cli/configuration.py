@@ -12,9 +12,9 @@ from pydantic import SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 
 from gateway.cli.output import Failure
-from gateway.settings import Settings
-from gateway.sources import FileUnusable, read_environment, read_file, unknown_variables, variables_of
-from gateway.units import format_duration, format_size
+from gateway.settings.settings import Settings
+from gateway.settings.sources import FileUnusable, read_environment, read_file, unknown_variables, variables_of
+from gateway.settings.units import format_duration, format_size
 
 __all__ = ["WRONG_SETTINGS", "Configuration", "load", "setting_options", "shown"]
 

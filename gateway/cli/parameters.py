@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import click
 
-from gateway.units import parse_duration
+from gateway.settings.units import parse_duration
 
 __all__ = ["Pair", "custom_parameters", "duration", "key_value", "labels", "moment", "token"]
 

@@ -11,7 +11,7 @@ from gateway.emulator.certificates import make_certificates
 from gateway.emulator.server import Emulator, EmulatorOptions
 from gateway.emulator.sink import AudioSink, SinkOptions
 from gateway.server import serve
-from gateway.settings import ExplicitSettings
+from gateway.settings.settings import ExplicitSettings
 
 __all__ = ["BEARER_TOKEN", "World", "open_world"]
 

@@ -23,7 +23,7 @@ from gateway.journal.options import JournalOptions
 from gateway.journal.record import Record
 from gateway.journal.sqlite import open_journal
 from gateway.server import EXIT_CREDENTIALS, EXIT_START, StartFailed, serve
-from gateway.settings import Settings
+from gateway.settings.settings import Settings
 from tests.support.running import (
     PROJECT,
     TOKEN,

@@ -21,7 +21,7 @@ from callstream.v1 import (
 )
 from gateway.emulator.server import Emulator, EmulatorOptions
 from gateway.server import serve
-from gateway.settings import ExplicitSettings, Settings
+from gateway.settings.settings import ExplicitSettings, Settings
 
 PROJECT = "demo"
 TOKEN = "demo-token"

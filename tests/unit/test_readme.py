@@ -10,9 +10,9 @@ from pydantic import SecretStr
 from callstream.v1 import call_service_pb2, gateway_service_pb2, stream_service_pb2
 from gateway.cli import callstream
 from gateway.domain import errors
-from gateway.settings import Settings
-from gateway.sources import variables_of
-from gateway.units import format_duration, format_size
+from gateway.settings.settings import Settings
+from gateway.settings.sources import variables_of
+from gateway.settings.units import format_duration, format_size
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()

@@ -10,7 +10,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from callstream.v1 import call_pb2, event_pb2, stream_pb2
 from gateway.cli.output import plain, table, write, write_json, write_table
-from gateway.units import format_duration
+from gateway.settings.units import format_duration
 
 __all__ = [
     "as_json",

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from gateway.settings import Settings
+from gateway.settings.settings import Settings
 from tests.support.command_line import run
 
 CREDENTIALS: dict[str, str | None] = {"SIGNALWIRE_PROJECT_ID": "p", "SIGNALWIRE_API_TOKEN": "s3cret-token"}

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from gateway.settings import Settings
+from gateway.settings.settings import Settings
 from tests.support.command_line import run
 
 

@@ -9,10 +9,11 @@ from collections.abc import Callable
 from typing import Annotated, Any, Final
 
 from pydantic import BeforeValidator, SecretStr
+from pydantic_settings import NoDecode
 
-from gateway.units import format_duration, format_size, parse_duration, parse_size
+from gateway.settings.units import format_duration, format_size, parse_duration, parse_size
 
-__all__ = ["Secret", "Switch", "Text", "count", "duration", "one_of", "shown", "size"]
+__all__ = ["Names", "Secret", "Switch", "Text", "count", "duration", "one_of", "shown", "size"]
 
 _MAX_SHOWN: Final = 80
 _SWITCHES: Final = {
@@ -106,6 +107,16 @@ def _secret(value: object) -> object:
     return text
 
 
+def _names(value: object) -> tuple[str, ...]:
+    """Takes a list of names, or text with commas between them."""
+    names = value.split(",") if isinstance(value, str) else value
+    if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
+        raise ValueError(f"{shown(value)} is no list of names")
+    return tuple(dict.fromkeys(name.strip() for name in names if name.strip()))
+
+
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)]
+"""Names, each once, in the order given."""
 Text = Annotated[str, BeforeValidator(_text)]
 """Text without white space around it."""
 Secret = Annotated[SecretStr, BeforeValidator(_secret)]

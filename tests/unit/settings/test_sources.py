@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.settings import Settings
-from gateway.sources import FileUnusable, read_environment, read_file, unknown_variables, variables_of
+from gateway.settings.settings import Settings
+from gateway.settings.sources import FileUnusable, read_environment, read_file, unknown_variables, variables_of
 
 FIELDS = Settings.model_fields
 

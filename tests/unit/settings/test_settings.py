@@ -10,8 +10,8 @@ from pydantic import SecretStr, ValidationError
 from gateway.engine.options import EngineOptions
 from gateway.journal.options import JournalOptions
 from gateway.relay.endpoint import Credentials, Endpoint
-from gateway.settings import ExplicitSettings, Settings
-from gateway.sources import FileUnusable
+from gateway.settings.settings import ExplicitSettings, Settings
+from gateway.settings.sources import FileUnusable
 from tests.support.own_environment import clear_settings
 
 GOOD: dict[str, Any] = {"project_id": "p", "api_token": "t0ken"}

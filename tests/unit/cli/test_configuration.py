@@ -46,9 +46,9 @@ def test_a_wrong_value_is_named_as_it_was_given(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setenv("CALLSTREAM_LOG_LEVEL", "loud")
     forms = "write seconds, or like 500ms, 90s, 36h, 7d"
     assert refusal(config=str(path), max_watches="0") == [
-        "CALLSTREAM_LOG_LEVEL: 'loud' is not allowed: use debug, info, warning or error",
         f"start_timeout in {path}: 'soon' is not a duration: {forms}; use 100ms to 1h",
         "--max-watches: '0' is out of range: use 1 to 1000000",
+        "CALLSTREAM_LOG_LEVEL: 'loud' is not allowed: use debug, info, warning or error",
     ]
 
 

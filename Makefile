@@ -59,8 +59,8 @@ fuzz: .venv  ## meet the protocol and the engine with anything, in any order (ST
 	FUZZ_STEPS=$$(( $(STEPS) / 2 )) $(BIN)/python -m pytest tests/fuzz --timeout=0 $(ARGS)
 
 .PHONY: chaos
-chaos: .venv  ## RELAY and the gateway go wrong at random, then every promise is checked (SEED=7 MINUTES=2)
-	$(BIN)/python tools/chaos.py $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES)) $(ARGS)
+chaos: .venv  ## RELAY and the gateway go wrong at random, then every promise is checked (SEED=7 MINUTES=2 KILLS=9)
+	$(BIN)/python tools/chaos.py $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(KILLS),--kills $(KILLS)) $(ARGS)
 
 .PHONY: soak
 soak: MINUTES ?= 10

@@ -41,14 +41,15 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=None, help="repeat what was drawn; a new one by default")
     parser.add_argument("--minutes", type=float, default=2.0, help="how long trouble is made")
     parser.add_argument("--callers", type=int, default=6, help="how many clients have calls")
+    parser.add_argument("--kills", type=int, default=0, help="kill the gateway that often beyond what comes by itself")
     parser.add_argument("--log-level", default="debug", help="the gateway's")
     parser.add_argument("--calm", choices=CALM_BEGINS_WITH, help="what the quiet time begins with")
     parser.add_argument("--save", type=Path, help="keep the history here, also if all went well")
     given = parser.parse_args()
     seed = secrets.randbelow(1_000_000) if given.seed is None else given.seed
-    plan = Plan(seed, 60 * given.minutes, given.callers, given.log_level, given.calm)
+    plan = Plan(seed, 60 * given.minutes, given.callers, given.log_level, given.calm, given.kills)
     began = time.monotonic()
-    print(f"chaos with SEED={seed} MINUTES={given.minutes:g}")
+    print(f"chaos with SEED={seed} MINUTES={given.minutes:g} KILLS={given.kills}")
     outcome = asyncio.run(run_chaos(plan, lambda text: print(f"{time.monotonic() - began:7.1f} s  {text}", flush=True)))
     show(outcome)
     path = given.save or (ROOT / "out" / f"chaos-{seed}.json" if outcome.broken else None)
@@ -57,7 +58,9 @@ def main() -> None:
         save_history(outcome.history, path, without_places=[] if "Private" in outcome.broken else files)
         print(f"\nthe history is in {path}")
     if outcome.broken:
-        print(f"\nbroken: {', '.join(outcome.broken)}; again with: make chaos SEED={seed} MINUTES={given.minutes:g}")
+        print(
+            f"\nbroken: {', '.join(outcome.broken)}; again with: make chaos SEED={seed} MINUTES={given.minutes:g} KILLS={given.kills}"
+        )
         sys.exit(1)
 
 

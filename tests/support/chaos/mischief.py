@@ -59,6 +59,7 @@ _SMALL_EVERY: Final = (0.02, 0.3)
 _BREAK_EVERY: Final = (1.5, 5.5)
 _WHEN: Final[tuple[Literal["before", "after"], ...]] = ("before", "after")
 _LASTS: Final = (0.2, 1.5)
+_KILL_EVERY: Final = (0.5, 5.0)
 
 Deed = Callable[[], Awaitable[None]]
 
@@ -91,6 +92,13 @@ class Mischief:
             (2, self._refuse_connect), (1, self._too_large), (4, self._cut_before_answer),
         )  # fmt: skip
         await self._keep_on(deeds, self._world.chance("breaks"), _BREAK_EVERY)
+
+    async def kill(self, times: int) -> None:
+        """The process is killed often, on top of all else."""
+        chance = self._world.chance("kills")
+        for _ in range(times):
+            await asyncio.sleep(chance.uniform(*_KILL_EVERY))
+            await chance.choice((self._kill, self._kill_at_frame))()
 
     async def _keep_on(
         self, deeds: Sequence[tuple[int, Deed]], chance: random.Random, every: tuple[float, float]

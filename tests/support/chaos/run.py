@@ -48,6 +48,7 @@ class Plan:
         callers: How many clients have calls.
         log_level: The gateway's.
         calm_begins_with: One of CALM_BEGINS_WITH. None: the seed decides.
+        kills: How often the gateway is killed beyond what trouble does by itself; trouble goes on until that is done.
     """
 
     seed: int
@@ -55,6 +56,7 @@ class Plan:
     callers: int = 6
     log_level: str = "debug"
     calm_begins_with: str | None = None
+    kills: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +179,9 @@ async def _trouble(plan: Plan, world: World, gateway: GatewayUnderTest, say: Cal
         ]
         for number in range(1, plan.callers + 1):
             tasks.create_task(Caller(world, number).run(), name=f"caller {number}")
+        killer = tasks.create_task(mischief.kill(plan.kills), name="kills")
         await asyncio.sleep(plan.seconds)
+        await killer
         world.calm.set()
         await asyncio.wait(makers)
         begin = plan.calm_begins_with or world.chance("calm").choice(CALM_BEGINS_WITH)
@@ -208,9 +212,18 @@ def _counts(world: World, gateway: GatewayUnderTest, history: History) -> Counte
     counts["events journalled"] = len(history.journal.listed)
     counts["milliseconds that this machine was late"] = round(1000 * history.lag)
     counts["gateway killed"] = gateway.kills
+    counts["outcomes unknown"] = counts["outcomes settled"] = 0
+    unsettled = set()
     for event in history.journal.listed:
         if event.type.startswith("SESSION_"):
             counts[f"session: {event.type.removeprefix('SESSION_').lower()}"] += 1
+        stream = (event.call_id, event.control_id, event.created)
+        if event.type == "STREAM_UNKNOWN":
+            counts["outcomes unknown"] += 1
+            unsettled.add(stream)
+        elif event.state not in {"UNKNOWN", "STOPPING"} and stream in unsettled:
+            counts["outcomes settled"] += 1
+            unsettled.remove(stream)
     for _, _, state in history.standing.streams:
         counts[f"streams {state}"] += 1
     return counts

@@ -58,9 +58,8 @@ def main() -> None:
         save_history(outcome.history, path, without_places=[] if "Private" in outcome.broken else files)
         print(f"\nthe history is in {path}")
     if outcome.broken:
-        print(
-            f"\nbroken: {', '.join(outcome.broken)}; again with: make chaos SEED={seed} MINUTES={given.minutes:g} KILLS={given.kills}"
-        )
+        again = f"make chaos SEED={seed} MINUTES={given.minutes:g} KILLS={given.kills}"
+        print(f"\nbroken: {', '.join(outcome.broken)}; again with: {again}")
         sys.exit(1)
 
 

@@ -5,8 +5,10 @@ other wrong input. Handlers raise the errors of the domain; the status table say
 """
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from typing import Any, NoReturn
+from dataclasses import dataclass
+from typing import Any, Final, NoReturn, Protocol
 
 import grpc
 import grpc.aio
@@ -15,14 +17,27 @@ from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 
+from gateway.access.client import ANYONE, Client
 from gateway.domain.errors import CallstreamError, InvalidRequest, Violation
 from gateway.service.status import grpc_status
 
-__all__ = ["Call", "UnaryHandler", "WatchHandler", "service_handlers"]
+__all__ = [
+    "Call",
+    "Gate",
+    "Observation",
+    "Observer",
+    "Surroundings",
+    "UnaryHandler",
+    "WatchHandler",
+    "service_handlers",
+]
 
 _log = structlog.get_logger(__name__)
 
 RpcContext = grpc.aio.ServicerContext[bytes, bytes]
+
+
+_MAX_REQUEST_ID: Final = 128
 
 
 class Call:
@@ -33,6 +48,82 @@ class Call:
         now = asyncio.get_running_loop().time()
         self.deadline = None if remaining is None else now + remaining
         """Loop time at which the client stops waiting; None if it waits for ever."""
+        self.metadata: dict[str, str | bytes] = dict(context.invocation_metadata() or ())
+        """What came with the request; of a key that came twice the last value."""
+        self.peer = context.peer()
+        """Where it came from, like ipv4:127.0.0.1:51234."""
+        self.request_id = _request_id(self.metadata.get("x-request-id"))
+        """What logs know this RPC by: the client's word for it, or one made up."""
+        self.client: Client = ANYONE
+        """Who asks; the gate tells."""
+
+
+def _request_id(given: object) -> str:
+    if isinstance(given, str) and 0 < len(given) <= _MAX_REQUEST_ID and given.isascii() and given.isprintable():
+        return given
+    return secrets.token_hex(8)
+
+
+class Gate(Protocol):
+    """Who may do what. The first thing that every RPC of the contract meets."""
+
+    def admit(self, method: MethodDescriptor, call: Call) -> Client:
+        """The client that asks, if it may; raises errors of the domain."""
+        ...
+
+
+class Observation(Protocol):
+    """One RPC under way, as an observer sees it."""
+
+    def sent(self) -> None:
+        """A message of a stream went out."""
+        ...
+
+    def ended(self, code: grpc.StatusCode, reason: str) -> None:
+        """It is over; `reason` is that of the error, or empty. Called once, whatever happened."""
+        ...
+
+
+class Observer(Protocol):
+    """Who wants to know of RPCs: metrics, traces, logs."""
+
+    def began(self, method: MethodDescriptor, call: Call) -> Observation:
+        """An RPC came in. Called in the RPC's own task, before the gate."""
+        ...
+
+
+class _Open:
+    """Lets everybody in, and tells nobody."""
+
+    def admit(self, _method: MethodDescriptor, call: Call) -> Client:
+        return call.client
+
+    def began(self, _method: MethodDescriptor, _call: Call) -> Observation:
+        return self
+
+    def sent(self) -> None:
+        return
+
+    def ended(self, _code: grpc.StatusCode, _reason: str) -> None:
+        return
+
+
+_OPEN: Final = _Open()
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What every RPC passes, whatever it asks for.
+
+    Attributes:
+        epoch: The journal's, for the cursors in errors.
+        gate: Who may.
+        observer: Who is told.
+    """
+
+    epoch: str = ""
+    gate: Gate = _OPEN
+    observer: Observer = _OPEN
 
 
 UnaryHandler = Callable[[Any, Call], Awaitable[Message]]
@@ -42,14 +133,14 @@ WatchHandler = Callable[[Any, Call], AsyncIterator[bytes]]
 
 
 def service_handlers(
-    service: ServiceDescriptor, handlers: Mapping[str, UnaryHandler | WatchHandler], epoch: str
+    service: ServiceDescriptor, handlers: Mapping[str, UnaryHandler | WatchHandler], around: Surroundings
 ) -> grpc.GenericRpcHandler:
     """Serves a service with one handler for each of its methods, under the method's name.
 
     Args:
         service: The service.
         handlers: One for each of its methods.
-        epoch: The journal's, for the cursors in errors.
+        around: What every RPC passes.
 
     Raises:
         ValueError: A method has no handler, or a handler no method.
@@ -58,38 +149,59 @@ def service_handlers(
     if names != set(handlers):
         raise ValueError(f"{service.full_name}: methods and handlers differ in {sorted(names ^ set(handlers))}")
     return grpc.method_handlers_generic_handler(
-        service.full_name, {method.name: _handler(method, handlers[method.name], epoch) for method in service.methods}
+        service.full_name, {method.name: _handler(method, handlers[method.name], around) for method in service.methods}
     )
 
 
-def _handler(method: MethodDescriptor, handler: Any, epoch: str) -> "grpc.RpcMethodHandler[bytes, bytes]":
+def _handler(method: MethodDescriptor, handler: Any, around: Surroundings) -> "grpc.RpcMethodHandler[bytes, bytes]":
     request_class = GetMessageClass(method.input_type)
 
     async def unary(data: bytes, context: RpcContext) -> bytes:
+        call = Call(context)
+        observation = around.observer.began(method, call)
         try:
-            response: Message = await handler(_parse(request_class, data), Call(context))
-            return response.SerializeToString()
+            call.client = around.gate.admit(method, call)
+            response: Message = await handler(_parse(request_class, data), call)
+            encoded = response.SerializeToString()
+        except asyncio.CancelledError:
+            observation.ended(grpc.StatusCode.CANCELLED, "")
+            raise
         except Exception as error:  # noqa: BLE001 - the status table has a row for everything
-            await _abort(context, method, error, epoch)
+            await _abort(context, _status(method, error, around, observation))
+        observation.ended(grpc.StatusCode.OK, "")
+        return encoded
 
     async def watch(data: bytes, context: RpcContext) -> AsyncIterator[bytes]:
+        call = Call(context)
+        observation = around.observer.began(method, call)
         try:
-            async for response in handler(_parse(request_class, data), Call(context)):
+            call.client = around.gate.admit(method, call)
+            async for response in handler(_parse(request_class, data), call):
                 yield response
+                observation.sent()
+        except (asyncio.CancelledError, GeneratorExit):
+            observation.ended(grpc.StatusCode.CANCELLED, "")
+            raise
         except Exception as error:  # noqa: BLE001 - the status table has a row for everything
-            await _abort(context, method, error, epoch)
+            await _abort(context, _status(method, error, around, observation))
+        observation.ended(grpc.StatusCode.OK, "")
 
     if method.server_streaming:
         return grpc.unary_stream_rpc_method_handler(watch)
     return grpc.unary_unary_rpc_method_handler(unary)
 
 
-async def _abort(context: RpcContext, method: MethodDescriptor, error: Exception, epoch: str) -> NoReturn:
-    """Ends an RPC with the status of an error; for a defect with INTERNAL, and its cause in the log only."""
+def _status(method: MethodDescriptor, error: Exception, around: Surroundings, observation: Observation) -> grpc.Status:
+    """The status of an error; of a defect INTERNAL, and its cause in the log only."""
     if not isinstance(error, CallstreamError):
         _log.error("rpc_failed", method=method.full_name, exc_info=error)
         error = CallstreamError("the gateway has a defect; its log tells more")
-    status = grpc_status(error, epoch=epoch)
+    status = grpc_status(error, epoch=around.epoch)
+    observation.ended(status.code, error.reason)
+    return status
+
+
+async def _abort(context: RpcContext, status: grpc.Status) -> NoReturn:
     await context.abort(status.code, status.details, status.trailing_metadata)
 
 

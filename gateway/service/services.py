@@ -12,7 +12,7 @@ from gateway.service.calls import Calls
 from gateway.service.health import Health
 from gateway.service.history import History
 from gateway.service.info import Identity, Info
-from gateway.service.rpc import service_handlers
+from gateway.service.rpc import Surroundings, service_handlers
 from gateway.service.streams import Streams
 from gateway.service.watch import Watches
 
@@ -40,7 +40,7 @@ class Services:
         """Adds the contract's services, health and reflection to a server that has not started."""
         await self.health.refresh()
         streams, calls, info = Streams(self._engine), Calls(self._engine), self._info
-        epoch = self._engine.journal.epoch
+        around = Surroundings(self._engine.journal.epoch)
         server.add_generic_rpc_handlers(
             (
                 service_handlers(
@@ -55,7 +55,7 @@ class Services:
                         "WatchEvents": self._watches.watch,
                         "ListEvents": self._history.list_events,
                     },
-                    epoch,
+                    around,
                 ),
                 service_handlers(
                     _CALL,
@@ -67,12 +67,12 @@ class Services:
                         "GetCall": calls.get_call,
                         "ListCalls": calls.list_calls,
                     },
-                    epoch,
+                    around,
                 ),
                 service_handlers(
                     _GATEWAY,
                     {"GetGatewayInfo": info.get_gateway_info, "UpdateContexts": info.update_contexts},
-                    epoch,
+                    around,
                 ),
             )
         )

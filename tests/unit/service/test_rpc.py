@@ -14,7 +14,7 @@ from google.protobuf.message import Message
 from callstream.v1 import gateway_service_pb2, stream_service_pb2
 from gateway.domain import errors
 from gateway.domain.errors import CallstreamError, Violation
-from gateway.service.rpc import Call, UnaryHandler, WatchHandler, service_handlers
+from gateway.service.rpc import Call, Surroundings, UnaryHandler, WatchHandler, service_handlers
 from tests.support.running import Client
 from tests.support.serving import error_details
 
@@ -89,7 +89,7 @@ class Handlers:
 async def serving(handlers: Handlers) -> AsyncIterator[Client]:
     """Serves the handlers as StreamService."""
     server = grpc.aio.server()
-    server.add_generic_rpc_handlers((service_handlers(SERVICE, handlers.by_name(), EPOCH),))
+    server.add_generic_rpc_handlers((service_handlers(SERVICE, handlers.by_name(), Surroundings(EPOCH)),))
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     client = Client(f"127.0.0.1:{port}")
@@ -258,4 +258,4 @@ class TestTable:
 
         service = gateway_service_pb2.DESCRIPTOR.services_by_name["GatewayService"]
         with pytest.raises(ValueError, match=r"GatewayService: .*'Nothing', 'UpdateContexts'"):
-            service_handlers(service, {"GetGatewayInfo": handler, "Nothing": handler}, EPOCH)
+            service_handlers(service, {"GetGatewayInfo": handler, "Nothing": handler}, Surroundings())

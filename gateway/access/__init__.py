@@ -1,0 +1,1 @@
+"""Who may do what: clients, their scopes and limits. Knows nothing of gRPC."""

@@ -1,0 +1,5 @@
+#!/usr/bin/env bash
+# Builds the conformance driver; quick when nothing has changed.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+cargo build --quiet --jobs 2 --package callstream-conformance

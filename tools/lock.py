@@ -17,16 +17,19 @@ COMMON = (
 )
 # Each file is bounded by the one before, so that all of them name the same versions.
 FILES = (
-    ("runtime.txt", ()),
-    ("emulator.txt", ("--extra=emulator", "--constraint=requirements/runtime.txt")),
-    ("dev.txt", ("--extra=emulator", "--group=dev", "--constraint=requirements/emulator.txt")),
+    ("runtime.txt", ("pyproject.toml",)),
+    ("emulator.txt", ("pyproject.toml", "--extra=emulator", "--constraint=requirements/runtime.txt")),
+    ("dev.txt", ("pyproject.toml", "--extra=emulator", "--group=dev", "--constraint=requirements/emulator.txt")),
+    # Without the project's own dependencies.
+    ("build.txt", ("--group=build", "--constraint=requirements/dev.txt")),
+    ("supply-chain.txt", ("--group=supply-chain", "--constraint=requirements/dev.txt")),
 )
 
 
 def main() -> None:
     """Writes the files, in order."""
     for name, arguments in FILES:
-        command = [UV, "pip", "compile", "pyproject.toml", *COMMON, *arguments, f"--output-file=requirements/{name}"]
+        command = [UV, "pip", "compile", *COMMON, *arguments, f"--output-file=requirements/{name}"]
         subprocess.run(command, cwd=ROOT, check=True)
 
 

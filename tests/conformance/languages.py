@@ -90,7 +90,7 @@ LANGUAGES: Final[Mapping[str, Language]] = {
         Language("node", "clients/node/conformance", tools=("node", "npm")),
         Language("java", "clients/java/conformance", tools=("java",)),
         Language("rust", "clients/rust/conformance", tools=("cargo",)),
-        Language("cpp", "clients/cpp/conformance", tools=("cmake", "g++")),
+        Language("cpp", "clients/cpp/conformance", tools=("cmake", "g++", "protoc", "grpc_cpp_plugin")),
         Language("grpcurl", "tests/conformance/grpcurl", tools=("grpcurl",), resumes=False),
     )
 }

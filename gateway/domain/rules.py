@@ -12,7 +12,7 @@ from gateway.domain.calls import CALL_WORDS, Call, CallInput, CallState, Device,
 from gateway.domain.calls import advance as advance_call
 from gateway.domain.events import Draft, EventType, SessionChange
 from gateway.domain.registry import Registry
-from gateway.domain.streams import EndReason, Stream, StreamError, StreamInput, StreamKey, StreamState
+from gateway.domain.streams import EndReason, Stream, StreamError, StreamInput, StreamKey, StreamState, adopted
 from gateway.domain.streams import advance as advance_stream
 
 __all__ = [
@@ -113,7 +113,10 @@ def stream_reported(registry: Registry, report: StreamReport, now: int, *, hangi
         report.state, StreamInput.OTHER
     )
     known = registry.stream(report.call_id, report.control_id)
-    stream = known or Stream(report.call_id, report.control_id, StreamState.STARTING, now, now, accepted=True)
+    if known is not None and known.end_reason is EndReason.REJECTED and happened is StreamInput.STREAMING:
+        stream, known = adopted(known, now), None
+    else:
+        stream = known or Stream(report.call_id, report.control_id, StreamState.STARTING, now, now, accepted=True)
     if known is None and happened is StreamInput.FINISHED:
         # It ended before the gateway knew of it; that it streamed is the likelier story.
         stream = advance_stream(stream, StreamInput.STREAMING, now).stream

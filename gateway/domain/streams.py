@@ -32,6 +32,7 @@ __all__ = [
     "StreamKey",
     "StreamState",
     "Track",
+    "adopted",
     "advance",
 ]
 
@@ -133,6 +134,11 @@ class Stream:
     def given_up(self) -> bool:
         """Whether its end was concluded while its call may go on: RELAY may still have it."""
         return not self.active and self.end_reason_inferred and self.end_reason is not EndReason.CALL_ENDED
+
+    @property
+    def taken(self) -> bool:
+        """Whether RELAY refused it because a stream runs under its control id, of which nothing else is known."""
+        return self.end_reason is EndReason.REJECTED and self.error is not None and self.error.relay_code == "409"
 
 
 ACTIVE: Final = frozenset({StreamState.STARTING, StreamState.STREAMING, StreamState.STOPPING, StreamState.UNKNOWN})
@@ -368,12 +374,32 @@ def _error_for(why: EndReason, ended: Stream) -> StreamError:
     return StreamError("NEVER_STREAMED", message, ErrorOrigin.RELAY, retryable=True)
 
 
+def adopted(refused: Stream, now: int) -> Stream:
+    """The stream that shows life under the control id of one that RELAY has refused.
+
+    After a 5xx it is the one that was asked for, which RELAY started all the same; so its client may find it by asking
+    again. After any other refusal somebody else has started it.
+    """
+    if refused.error is None or not refused.error.relay_code.startswith("5"):
+        return Stream(refused.call_id, refused.control_id, StreamState.STARTING, now, now, accepted=True)
+    return replace(
+        refused,
+        state=StreamState.STARTING,
+        create_time=now,
+        update_time=now,
+        accepted=True,
+        end_reason=EndReason.UNSPECIFIED,
+        error=None,
+        end_time=0,
+    )
+
+
 def _after_the_end(stream: Stream, happened: StreamInput, now: int) -> Advance:
     if happened is StreamInput.FINISHED and stream.end_reason_inferred:
         return Advance(replace(stream, end_reason_inferred=False, update_time=now), changed=True, stop=False)
     # A stream that was given up (FAILED, or ended by inference) and shows life would stream for nobody: it is stopped.
-    # One that RELAY refused or never got is not: what shows life under its control id was started by somebody else. And
-    # the answer to the start is no sign of life once RELAY has reported `finished`.
+    # One that RELAY refused or never got is not: what shows life under its control id is another one (`adopted`).
+    # And the answer to the start is no sign of life once RELAY has reported `finished`.
     given_up = stream.end_reason_inferred or (stream.state is StreamState.FAILED and stream.accepted)
     alive = happened is StreamInput.STREAMING or (happened is StreamInput.ACCEPTED and stream.end_reason_inferred)
     ours = stream.end_reason not in {EndReason.REJECTED, EndReason.CALL_ENDED}

@@ -79,10 +79,11 @@ class HalfOpen(_Action, frozen=True, tag="half_open"):
 
 
 class SendRaw(_Action, frozen=True, tag="send_raw"):
-    """A text of any kind is sent to the client before or after the frame."""
+    """A text of any kind is sent to the client before or after the frame; as a binary WebSocket message if asked."""
 
     text: str
     when: Literal["before", "after"] = "before"
+    binary: bool = False
 
 
 Action = (

@@ -4,6 +4,7 @@ import asyncio
 import itertools
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
@@ -26,6 +27,13 @@ _REMEMBERED_REQUESTS = 10_000
 _GOING_AWAY = 1001
 _PARSE_ERROR = -32700
 _INVALID_REQUEST = -32600
+
+
+@dataclass(frozen=True, slots=True)
+class _Binary:
+    """What is sent as a binary message."""
+
+    data: bytes
 
 
 class LinkHandler(Protocol):
@@ -59,7 +67,7 @@ class Link:
         self._handler = handler
         self._journal = journal
         self._faults = faults
-        self._outbox: asyncio.Queue[bytes | CloseSocket] = asyncio.Queue(limit)
+        self._outbox: asyncio.Queue[bytes | _Binary | CloseSocket] = asyncio.Queue(limit)
         self._tasks = Tasks()
         self.frozen = False
         self._asked: dict[Direction, OrderedDict[Any, Subject]] = {
@@ -98,10 +106,10 @@ class Link:
         error = {"code": code, "message": message}
         self._send({"jsonrpc": "2.0", "id": request_id, "error": error}, self._subject(CLIENT_TO_SERVER, request_id))
 
-    def raw(self, text: str) -> None:
-        """Send any text."""
+    def raw(self, text: str, *, binary: bool = False) -> None:
+        """Send any text, if asked in a binary message."""
         self._journal.record(SERVER_TO_CLIENT, self.number, self.session, text)
-        self._enqueue(text.encode())
+        self._enqueue(_Binary(text.encode()) if binary else text.encode())
 
     def close(self, code: int = _GOING_AWAY) -> None:
         """Close the socket with a close frame, after what is queued."""
@@ -188,8 +196,8 @@ class Link:
                     deliver(effect.frame)
                 case Answer():
                     self._transmit(Subject(), ",".join(plan.struck), effect.frame)
-                case SendRaw(text=text):
-                    self.raw(text)
+                case SendRaw(text=text, binary=binary):
+                    self.raw(text, binary=binary)
                 case HalfOpen():
                     self.freeze()
                 case CloseSocket(code=None) if direction == CLIENT_TO_SERVER or effect.when == "before":
@@ -200,7 +208,7 @@ class Link:
         for act in overtaken:
             act()
 
-    def _enqueue(self, item: bytes | CloseSocket) -> None:
+    def _enqueue(self, item: bytes | _Binary | CloseSocket) -> None:
         if self.frozen or self.closed.is_set():
             return
         try:
@@ -215,7 +223,9 @@ class Link:
                 item = await self._outbox.get()
                 if self.frozen:
                     continue
-                if isinstance(item, bytes):
+                if isinstance(item, _Binary):
+                    await self._socket.send(item.data, text=False)
+                elif isinstance(item, bytes):
                     await self._socket.send(item, text=True)
                 elif item.code is None:
                     self.cut()

@@ -5,9 +5,7 @@ from collections.abc import Callable, Iterable
 
 import structlog
 
-from gateway.domain.calls import DialState
 from gateway.domain.registry import Registry
-from gateway.domain.rules import dial_moved
 from gateway.domain.streams import StreamInput, StreamState
 from gateway.engine.calls import Calls
 from gateway.engine.clock import SECOND, Clock
@@ -112,15 +110,14 @@ class Engine:
                 self._settlement.watch_over(stream)
             else:
                 self._settlement.stop_given_up(stream)
+        for dial in self.registry.dialing():
+            self._settlement.watch_over_dial(dial)
 
     async def _sweep(self) -> None:
-        """Forgets what ended long ago, and gives up dials that RELAY has fallen silent about."""
+        """Forgets what ended long ago."""
         options = self.options
         while True:
             now = self._context.now()
-            for dial in self.registry.dialing():
-                if now - dial.update_time > options.dial_timeout * SECOND:
-                    self._settlement.carry_out(dial_moved(self.registry, dial.tag, DialState.FAILED, now))
             forgotten = self.recorder.forget(now - round(options.ended_retention * SECOND), options.ended_kept)
             if forgotten:
                 _log.debug("forgot_ended", count=forgotten)

@@ -11,9 +11,10 @@ from collections.abc import Sequence
 
 import structlog
 
+from gateway.domain.calls import Dial, DialState
 from gateway.domain.errors import OutcomeUnknown, RelayDisconnected, RelayFailed, RelayRejected
 from gateway.domain.events import Draft, EventType
-from gateway.domain.rules import Decision, call_gone, stream_happened
+from gateway.domain.rules import Decision, call_gone, dial_moved, stream_happened
 from gateway.domain.streams import EndReason, Stream, StreamError, StreamInput, StreamKey, StreamState
 from gateway.engine.clock import SECOND
 from gateway.engine.context import Context
@@ -67,6 +68,8 @@ class Settlement:
         for draft in drafts:
             if isinstance(draft.subject, Stream) and draft.type is not EventType.STREAM_UPDATED:
                 self.watch_over(draft.subject)
+            elif isinstance(draft.subject, Dial):
+                self.watch_over_dial(draft.subject)
         for key in stops:
             self.owe_stop(key)
 
@@ -87,6 +90,11 @@ class Settlement:
                 self._context.timers.after(options.stop_timeout, lambda: self._stop_timeout(stream))
             case _:
                 pass
+
+    def watch_over_dial(self, dial: Dial) -> None:
+        """Sets the timer of a dial that nobody has answered yet; it begins anew with every change."""
+        if dial.state is DialState.DIALING:
+            self._context.timers.after(self._context.options.dial_timeout, lambda: self._dial_timeout(dial))
 
     def owe_stop(self, key: StreamKey) -> None:
         """RELAY has to be told to stop this stream: now, or once there is a session."""
@@ -175,6 +183,12 @@ class Settlement:
             self._asked_again.add(stream.key)
             self.owe_stop(stream.key)
             self.watch_over(stream)
+
+    def _dial_timeout(self, dialled: Dial) -> None:
+        registry = self._context.registry
+        dial = registry.dial(dialled.tag)
+        if dial is not None and dial.update_time == dialled.update_time:
+            self.carry_out(dial_moved(registry, dial.tag, DialState.FAILED, self._context.now()))
 
     def _current(self, known: Stream) -> Stream | None:
         """The stream as it is now; None if another one has taken its control id."""

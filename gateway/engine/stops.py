@@ -52,6 +52,8 @@ class Stops:
     async def stop(self, stream: Stream, deadline: float | None, *, until_ended: bool) -> Stream:
         """Stops a stream, at once if it has ended; returns it as it is then.
 
+        One that RELAY refused because its control id is taken is stopped at RELAY as well: that is what runs there.
+
         Args:
             stream: The stream.
             deadline: Loop time until which the stop may be sent, None for ever.
@@ -63,7 +65,7 @@ class Stops:
             OutcomeUnknown: RELAY may have the stop; the gateway asks again by itself.
             DeadlineExceeded: Nothing was sent in time.
         """
-        if stream.active:
+        if stream.active or stream.taken:
             self._context.admit()
             caller = Caller(deadline)
             await self._context.connected(caller)
@@ -76,7 +78,8 @@ class Stops:
         starting = self._context.starting.get(key)
         if starting is not None:
             await asyncio.wait([starting], timeout=_START_PATIENCE)
-        if not self._now(stream).active:
+        now = self._now(stream)
+        if not now.active and not now.taken:
             return
 
         def sent() -> None:
@@ -95,11 +98,17 @@ class Stops:
             raise
 
     async def ended(self, stream: Stream) -> Stream:
-        """Returns the stream once it has ended and that is durable."""
-        current = self._now(stream)
-        while current.active:
+        """Returns the stream once it has ended and that is durable.
+
+        Raises:
+            StreamNotFound: It ended, and was forgotten at once.
+        """
+        current: Stream | None = self._now(stream)
+        while current is not None and current.active:
             await self._context.recorder.wait_for_change(current)
-            current = self._now(stream)
+            current = self._context.registry.stream(*stream.key)
+        if current is None:
+            raise StreamNotFound(*stream.key)
         await self._context.recorder.settled(current)
         return current
 

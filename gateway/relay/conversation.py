@@ -8,13 +8,21 @@ timer lets time pass.
 import asyncio
 import enum
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NoReturn
 from typing import Protocol as TypingProtocol
 
 import structlog
 
-from gateway.domain.errors import CallstreamError, DeadlineExceeded, InvalidRequest, RelayDisconnected, Violation
+from gateway.domain.errors import (
+    CallstreamError,
+    DeadlineExceeded,
+    InvalidRequest,
+    RelayDisconnected,
+    RelayRejected,
+    Violation,
+)
+from gateway.relay import wire
 from gateway.relay.answers import RefusalKind, Refused
 from gateway.relay.commands import Command, Result
 from gateway.relay.connection import Connection, ConnectionFailed
@@ -34,6 +42,7 @@ from gateway.relay.redact import redacted
 __all__ = ["Conversation", "Ending", "EndingKind", "Listener", "Order"]
 
 _BROKEN = "the connection to RELAY broke; nothing was sent"
+_NO_SESSION = str(wire.REQUESTER_VALIDATION_FAILED)
 _PART_WITHIN = 1.0
 """Seconds that the last frames of a connection may take to be written: a peer that hangs takes nothing."""
 
@@ -241,6 +250,10 @@ class Conversation:
 
     async def _handle_one(self, happening: Happening) -> None:
         match happening:
+            case Answered(outcome=RelayRejected(code=code)) if code == _NO_SESSION:
+                lost = f"RELAY does not know this session any more (it answered with {code})"
+                self._answered(replace(happening, outcome=RelayDisconnected(f"{lost}; nothing was done")))
+                await self._part(Ending(EndingKind.LOST, lost))
             case Answered():
                 self._answered(happening)
             case Connected():

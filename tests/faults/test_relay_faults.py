@@ -116,6 +116,10 @@ ANSWERS = {
         for method in COMMANDS
         for code in ("400", "409", "422", "500", "what?")
     },
+    **{
+        f"no such session to {method}": once(ReplyError(wire.REQUESTER_VALIDATION_FAILED), request(method))
+        for method in COMMANDS
+    },
     **{f"-32602 to {method}": once(ReplyError(-32602), request(method)) for method in COMMANDS},
     **{
         f"yes with code {code!r}": once(Patch({"result.code": code}), answer(wire.STREAM))
@@ -138,6 +142,12 @@ GARBAGE = {
         "an event of nothing": '{"jsonrpc":"2.0","id":"n","method":"signalwire.event","params":{}}',
         "an odd id": '{"jsonrpc":"2.0","id":[1],"method":"signalwire.event","params":{"event_type":"x","params":{}}}',
         "too large": '{"x":"' + "x" * (wire.MAX_FRAME_BYTES + 1) + '"}',
+    }.items()
+} | {
+    name: once(SendRaw(text, binary=True), answer(wire.STREAM))
+    for name, text in {
+        "binary": "\x00\x01\x02",
+        "a ping in binary": '{"jsonrpc":"2.0","id":"binary","method":"signalwire.ping","params":{}}',
     }.items()
 }
 """RELAY sends what is no frame."""

@@ -21,3 +21,9 @@ def test_the_table_is_what_is_tested() -> None:
     """No fault test without its row, no row without its test."""
     named = set(re.findall(r"`(test_\w+\.py::test_\w+)`", TABLE))
     assert named == existing()
+
+
+def test_what_is_tested_elsewhere_is_there() -> None:
+    """A row may name a test outside this folder by its path."""
+    for path, name in re.findall(r"`(\w+/[\w/]+\.py)::(test_\w+)`", TABLE):
+        assert f"def {name}(" in (FAULTS.parent / path).read_text()

@@ -62,7 +62,7 @@ REPORTS: Final = [
     ("FINISHED", "streaming", "STREAM_UPDATED", False),
     ("FINISHED", "finished", "STREAM_UPDATED", False),
     ("FINISHED", "paused", "STREAM_UPDATED", False),
-    ("FAILED", "streaming", "STREAM_UPDATED", False),
+    ("FAILED", "streaming", "STREAM_STREAMING", False),  # another one, under the control id of one that was refused
     ("FAILED", "finished", "STREAM_UPDATED", False),
     ("FAILED", "paused", "STREAM_UPDATED", False),
     ("GIVEN UP", "streaming", "STREAM_UPDATED", True),

@@ -138,7 +138,7 @@ def test_every_action_has_a_form_in_json() -> None:
         '{"do":"reorder"}', '{"do":"omit","fields":["result.protocol"]}', '{"do":"patch","set":{"result.code":"201"}}',
         '{"do":"reply","code":"500","message":"m"}', '{"do":"reply_error","code":-32000,"message":"m"}',
         '{"do":"close","when":"after","code":1011}', '{"do":"half_open"}',
-        '{"do":"send_raw","text":"x","when":"after"}',
+        '{"do":"send_raw","text":"x","when":"after","binary":true}',
     ]  # fmt: skip
     faults = [msgspec.json.decode(f'{{"action":{example}}}', type=Fault) for example in examples]
     assert [type(fault.action) for fault in faults] == list(ACTIONS)

@@ -83,6 +83,16 @@ class TestOutcomes:
             with pytest.raises(RelayRejected, match="-32602: bad params"):
                 await caller
 
+    async def test_session_that_relay_does_not_know(self) -> None:
+        """Nothing was done, and nothing will be on this connection: it is opened anew, to resume what there is."""
+        async with talking() as (session, peer, relay):
+            caller = soon(session)
+            await peer.refuse(await peer.request("calling.answer"), -32003, "Requester validation failed")
+            with pytest.raises(RelayDisconnected, match="does not know this session any more"):
+                await caller
+            params = await (await relay.accept()).accept("again")
+            assert params["protocol"]
+
     async def test_failure(self) -> None:
         """A 5xx is RELAY's failure."""
         async with talking() as (session, peer, _):

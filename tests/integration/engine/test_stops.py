@@ -1,7 +1,6 @@
 """Stopping streams: an engine with a real session, against the emulator and its faults."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -27,21 +26,7 @@ from gateway.emulator.model import Call
 from gateway.engine.stops import StopFailure
 from gateway.relay import wire
 from gateway.relay.protocol import Timeouts
-from tests.support.engines import Running, World, failing, in_time, order_for, running_engine, soon, stalled, world
-
-
-@pytest.fixture
-async def relay() -> AsyncIterator[World]:
-    """An emulator and an endpoint for audio."""
-    async with world() as started:
-        yield started
-
-
-@pytest.fixture
-async def gateway(relay: World) -> AsyncIterator[Running]:
-    """An engine with a session."""
-    async with running_engine(relay.emulator) as running:
-        yield running
+from tests.support.engines import Running, World, failing, in_time, order_for, running_engine, soon, stalled
 
 
 async def streaming(relay: World, gateway: Running, call: Call, control_id: str, **fields: Any) -> Stream:

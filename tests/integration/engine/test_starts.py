@@ -1,7 +1,6 @@
 """What is started, and what is not: an engine with a real session, against the emulator."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
@@ -30,24 +29,9 @@ from tests.support.engines import (
     in_time,
     order_for,
     running_engine,
-    world,
 )
 
 ANSWER_OF_START: dict[str, Any] = {"method": wire.STREAM, "direction": SERVER_TO_CLIENT}
-
-
-@pytest.fixture
-async def relay() -> AsyncIterator[World]:
-    """An emulator and an endpoint for audio."""
-    async with world() as started:
-        yield started
-
-
-@pytest.fixture
-async def gateway(relay: World) -> AsyncIterator[Running]:
-    """An engine with a session."""
-    async with running_engine(relay.emulator) as running:
-        yield running
 
 
 class TestParameters:

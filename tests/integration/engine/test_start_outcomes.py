@@ -1,7 +1,6 @@
 """What becomes of a start: RELAY's answers, lost answers, silence. An engine with a real session, and faults."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -38,24 +37,9 @@ from tests.support.engines import (
     running_engine,
     soon,
     stalled,
-    world,
 )
 
 ANSWER_OF_START: dict[str, Any] = {"method": wire.STREAM, "direction": SERVER_TO_CLIENT}
-
-
-@pytest.fixture
-async def relay() -> AsyncIterator[World]:
-    """An emulator and an endpoint for audio."""
-    async with world() as started:
-        yield started
-
-
-@pytest.fixture
-async def gateway(relay: World) -> AsyncIterator[Running]:
-    """An engine with a session."""
-    async with running_engine(relay.emulator) as running:
-        yield running
 
 
 class TestAnswers:

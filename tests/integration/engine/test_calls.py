@@ -1,7 +1,8 @@
 """Calls, dials and contexts: an engine with a real session, against the emulator and its faults."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+import time
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -26,24 +27,11 @@ from gateway.emulator.actions import CloseSocket, Drop, Hold, Reply
 from gateway.emulator.faults import Fault
 from gateway.emulator.frames import SERVER_TO_CLIENT
 from gateway.emulator.model import Call as EmulatedCall
-from gateway.emulator.options import Answer, Busy, NoAnswer
+from gateway.emulator.options import Busy, NoAnswer
+from gateway.engine.clock import Clock
 from gateway.engine.orders import AnswerCall, DialOrder, EndCall, PassCall
 from gateway.relay import wire
-from tests.support.engines import Running, World, failing, in_time, order_for, running_engine, soon, stalled, world
-
-
-@pytest.fixture
-async def relay() -> AsyncIterator[World]:
-    """An emulator whose devices do at once what they do."""
-    async with world(default_device=Answer(after=0.0)) as started:
-        yield started
-
-
-@pytest.fixture
-async def gateway(relay: World) -> AsyncIterator[Running]:
-    """An engine with a session."""
-    async with running_engine(relay.emulator) as running:
-        yield running
+from tests.support.engines import Running, World, failing, in_time, order_for, running_engine, soon, stalled
 
 
 def phone(number: str) -> Mapping[str, Any]:
@@ -443,6 +431,20 @@ class TestDial:
             relay.emulator.faults.add(Fault(Reply("200"), method=wire.DIAL))
             with pytest.raises(DialFailed):
                 await gateway.engine.calls.dial(dial_of("t", ["+1"]), in_time())
+
+    async def test_silence_while_the_clock_jumps(self, relay: World) -> None:
+        """It has the seconds that pass, not those that the machine's clock jumps."""
+        skew = [0]
+        clock = Clock(lambda: time.time_ns() // 1000 + sum(skew))
+        async with running_engine(relay.emulator, clock=clock, dial_timeout=60.0, sweep_interval=0.01) as gateway:
+            relay.emulator.faults.add(Fault(Reply("200"), method=wire.DIAL))
+            dialing = asyncio.create_task(gateway.engine.calls.dial(dial_of("t", ["+1"]), in_time()))
+            await relay.command(wire.DIAL)
+            skew.append(3600 * 1_000_000)
+            await relay.incoming(gateway)  # time is told, and the sweep comes by
+            await asyncio.wait([dialing], timeout=0.05)
+            assert not dialing.done()
+            dialing.cancel()
 
     async def test_the_session_is_lost(self, relay: World, gateway: Running) -> None:
         """Nobody would report on a dial of a session that could not be restored."""

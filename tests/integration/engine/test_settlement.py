@@ -1,14 +1,14 @@
 """The session's events, acknowledgements, duplicates and gaps: an engine with a real session, against the emulator."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gateway.domain.calls import CallState
-from gateway.domain.errors import DialFailed, OutcomeUnknown
+from gateway.domain.errors import DialFailed, OutcomeUnknown, StreamNotFound
 from gateway.domain.events import EventType, SessionChange
 from gateway.domain.streams import EndReason, Stream, StreamState
 from gateway.emulator.actions import Drop, Duplicate, Hold, Reply, ReplyError
@@ -23,20 +23,6 @@ from gateway.relay.session import CredentialsRefused
 from tests.support.engines import Running, World, in_time, make_engine, order_for, running_engine, soon, stalled, world
 
 CUSTOM = "calling.call.collect"
-
-
-@pytest.fixture
-async def relay() -> AsyncIterator[World]:
-    """An emulator and an endpoint for audio."""
-    async with world() as started:
-        yield started
-
-
-@pytest.fixture
-async def gateway(relay: World) -> AsyncIterator[Running]:
-    """An engine with a session."""
-    async with running_engine(relay.emulator) as running:
-        yield running
 
 
 def ack_of(event_id: str) -> Callable[[Frame], bool]:
@@ -416,6 +402,18 @@ class TestSweep:
             await soon(lambda: not list(gateway.registry.calls()))
             assert gateway.registry.stream(*stream.key) is None
             assert "FINISHED" in await gateway.types_of("s")
+
+    async def test_somebody_waits_for_the_end(self, relay: World) -> None:
+        """Whoever waits for a stream that is forgotten as soon as it ends is told, and does not wait for ever."""
+        async with running_engine(relay.emulator, ended_retention=0.0, sweep_interval=0.001) as gateway:
+            call = await relay.incoming(gateway)
+            stream, _ = await gateway.engine.starts.start(order_for(call, control_id="s"), in_time())
+            waiting = asyncio.create_task(gateway.engine.stops.ended(stream))
+            with stalled(gateway.journal):
+                await relay.emulator.hang_up(call.call_id)
+                await soon(lambda: gateway.registry.stream(*stream.key) is None)
+            with pytest.raises(StreamNotFound):
+                await waiting
 
     async def test_more_than_is_kept(self, relay: World) -> None:
         """Beyond a number of ended ones the oldest are forgotten early."""

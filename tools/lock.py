@@ -19,7 +19,18 @@ COMMON = (
 FILES = (
     ("runtime.txt", ("pyproject.toml",)),
     ("emulator.txt", ("pyproject.toml", "--extra=emulator", "--constraint=requirements/runtime.txt")),
-    ("dev.txt", ("pyproject.toml", "--extra=emulator", "--group=dev", "--constraint=requirements/emulator.txt")),
+    ("tracing.txt", ("pyproject.toml", "--extra=tracing", "--constraint=requirements/emulator.txt")),
+    (
+        "dev.txt",
+        (
+            "pyproject.toml",
+            "--extra=emulator",
+            "--extra=tracing",
+            "--group=dev",
+            "--constraint=requirements/emulator.txt",
+            "--constraint=requirements/tracing.txt",
+        ),
+    ),
     # Without the project's own dependencies.
     ("build.txt", ("--group=build", "--constraint=requirements/dev.txt")),
     ("supply-chain.txt", ("--group=supply-chain", "--constraint=requirements/dev.txt")),

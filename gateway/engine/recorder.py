@@ -26,8 +26,8 @@ larger than what can be on its way at once; the journal's backlog bounds that fa
 class EventCodec(Protocol):
     """How events become the bytes of the contract, and back."""
 
-    def encode(self, event: Event) -> Record:
-        """The event as the journal keeps it."""
+    def encode(self, event: Event, context: str) -> Record:
+        """The event as the journal keeps it; `context` is that of its call, or ""."""
         ...
 
     def decode(self, record: Record) -> Event:
@@ -82,7 +82,8 @@ class Recorder:
             reported = origin if index == len(drafts) - 1 else None
             event = self._event(draft, reported)
             self.registry.apply(event)
-            records.append(self._codec.encode(event))
+            call = self.registry.call(event.call_id)
+            records.append(self._codec.encode(event, call.context if call is not None else ""))
         return records
 
     def _event(self, draft: Draft, origin: Origin | None) -> Event:

@@ -55,7 +55,7 @@ def _pushed(match: Filter | None) -> _Condition:
     """Choose what SQLite can look for by itself, several times as fast as the filter. It may let through too much."""
     if match is None:
         return "1", []
-    scopes = [("call_id", match.call_ids), ("control_id", match.control_ids)]
+    scopes = [("call_id", match.call_ids), ("control_id", match.control_ids), ("context", match.contexts)]
     scope, parameters = _all_of([_one_of(column, values) for column, values in scopes])
     if match.unscoped_types:
         unscoped, numbers = _one_of("type", match.unscoped_types)

@@ -21,6 +21,7 @@ class Record:
         time_us: When the gateway received it, in microseconds since the Unix epoch; never falls from one to the next.
         labels: The labels of the stream, for filters.
         payload: The encoded event. The journal never looks into it.
+        context: The context that the call was known to have come in on when the event was recorded, or "".
     """
 
     sequence: int
@@ -32,6 +33,7 @@ class Record:
     time_us: int
     labels: Mapping[str, str]
     payload: bytes
+    context: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +45,11 @@ class Filter:
         control_ids: Any of these streams.
         types: Any of these event types.
         labels: All of these labels, with these values.
-        unscoped_types: Records of these types pass the call, control and label conditions (not `types`): a loss of the
-            RELAY session concerns everyone.
+        unscoped_types: Records of these types pass all conditions but `types`: a loss of the RELAY session concerns
+            everyone.
+        contexts: Any of these contexts; records without one are of none. What a reader may see, rather than wants.
+        stream_labels: Records about a stream must have all of these labels, other records need none. What a reader may
+            see, as well.
     """
 
     call_ids: frozenset[str] = frozenset()
@@ -52,23 +57,36 @@ class Filter:
     types: frozenset[int] = frozenset()
     labels: Mapping[str, str] = field(default_factory=dict)
     unscoped_types: frozenset[int] = frozenset()
+    contexts: frozenset[str] = frozenset()
+    stream_labels: Mapping[str, str] = field(default_factory=dict)
 
     def matches(self, record: Record) -> bool:
         """Whether the reader wants this record."""
         if self.types and record.type not in self.types:
             return False
-        if record.type in self.unscoped_types:
-            return True
+        return record.type in self.unscoped_types or (self._names(record) and self._shows(record))
+
+    def _names(self, record: Record) -> bool:
         if self.call_ids and record.call_id not in self.call_ids:
             return False
         if self.control_ids and record.control_id not in self.control_ids:
             return False
-        return all(record.labels.get(name) == value for name, value in self.labels.items())
+        return _carries(record.labels, self.labels)
+
+    def _shows(self, record: Record) -> bool:
+        if self.contexts and record.context not in self.contexts:
+            return False
+        return not record.control_id or _carries(record.labels, self.stream_labels)
 
     @property
     def accepts_all(self) -> bool:
         """Whether every record matches, so that nobody needs to look."""
-        return not (self.types or self.call_ids or self.control_ids or self.labels)
+        wanted = self.types or self.call_ids or self.control_ids or self.labels
+        return not (wanted or self.contexts or self.stream_labels)
+
+
+def _carries(labels: Mapping[str, str], required: Mapping[str, str]) -> bool:
+    return not required or all(labels.get(name) == value for name, value in required.items())
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from gateway.journal.record import Record
 
 __all__ = ["COLUMNS", "MAX_PAYLOAD_BYTES", "checked_bytes", "insert_statements", "to_record"]
 
-COLUMNS: Final = "sequence, event_id, type, call_id, control_id, key, time_us, labels, payload"
+COLUMNS: Final = "sequence, event_id, type, call_id, control_id, key, time_us, labels, payload, context"
 
 MAX_PAYLOAD_BYTES: Final = 64 << 20
 """RELAY's frames have at most 10 MiB; SQLite would take 1 GB."""
@@ -47,6 +47,7 @@ def insert_statements(records: Sequence[Record]) -> Iterable[tuple[str, list[obj
                     r.time_us,
                     labels,
                     r.payload,
+                    r.context,
                 )
             yield _INSERTS[count], parameters
             start += count
@@ -54,7 +55,7 @@ def insert_statements(records: Sequence[Record]) -> Iterable[tuple[str, list[obj
 
 def to_record(row: Sequence[Any]) -> Record:
     """Make the record of a row of `COLUMNS`."""
-    sequence, event_id, number, call_id, control_id, key, time_us, labels, payload = row
+    sequence, event_id, number, call_id, control_id, key, time_us, labels, payload, context = row
     return Record(
         sequence,
         event_id,
@@ -65,6 +66,7 @@ def to_record(row: Sequence[Any]) -> Record:
         time_us,
         _decode_labels(labels) if labels else {},
         payload,
+        context,
     )
 
 
@@ -87,7 +89,7 @@ def checked_bytes(records: Iterable[Record], first: int) -> int:
     for record in records:
         if record.sequence != expected:
             raise ValueError(f"sequence {record.sequence} does not continue the journal: {expected} is next")
-        for text in (record.event_id, record.call_id, record.control_id, record.key):
+        for text in (record.event_id, record.call_id, record.control_id, record.key, record.context):
             # isascii is a flag of the string: the common case costs nothing.
             if not text.isascii():
                 text.encode()

@@ -23,6 +23,7 @@ _RECORD_COLUMNS: Final = """
     labels TEXT NOT NULL,
     payload BLOB NOT NULL
 """
+"""Of version 1; later columns are in the steps below."""
 
 MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
     (
@@ -45,6 +46,8 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         )""",
         "INSERT INTO state VALUES (1, lower(hex(randomblob(8))), 1, 0, NULL, 0, 1, '')",
     ),
+    # What is there already is of no context: a reader that is limited to some does not see it.
+    tuple(f"ALTER TABLE {table} ADD COLUMN context TEXT NOT NULL DEFAULT ''" for table in ("events", "latest")),
 )
 """Entry n holds the statements that lead from version n to version n + 1. Entries are only ever added."""
 

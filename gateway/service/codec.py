@@ -10,9 +10,9 @@ __all__ = ["ContractCodec"]
 class ContractCodec:
     """Encodes events once, when they are journalled, as clients will receive them."""
 
-    def encode(self, event: Event) -> Record:
-        """The event as the journal keeps it."""
-        return record_of(event, encode_event(event))
+    def encode(self, event: Event, context: str) -> Record:
+        """The event as the journal keeps it; `context` is that of its call, or ""."""
+        return record_of(event, encode_event(event), context)
 
     def decode(self, record: Record) -> Event:
         """The event again."""

@@ -219,7 +219,7 @@ def encode_event(event: Event) -> bytes:
     ).SerializeToString()
 
 
-def record_of(event: Event, payload: bytes) -> Record:
+def record_of(event: Event, payload: bytes, context: str = "") -> Record:
     """The journal's record of an event: what filters and the registry's rebuilding look at, and its encoded form."""
     subject = event.subject
     return Record(
@@ -232,6 +232,7 @@ def record_of(event: Event, payload: bytes) -> Record:
         time_us=event.receive_time,
         labels=subject.labels if isinstance(subject, Stream) else {},
         payload=payload,
+        context=context,
     )
 
 

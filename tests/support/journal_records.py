@@ -19,6 +19,7 @@ def record(
     type: int = 1,  # noqa: A002 - the field's name
     labels: Mapping[str, str] | None = None,
     payload: bytes | None = None,
+    context: str = "",
 ) -> Record:
     """Make the record of a sequence."""
     return Record(
@@ -31,6 +32,7 @@ def record(
         time_us=NOW_US + 1000 * sequence,
         labels=labels or {},
         payload=f"payload {sequence}".encode() if payload is None else payload,
+        context=context,
     )
 
 

@@ -51,6 +51,14 @@ async def test_drafts_become_events_in_order(journal: SqliteJournal, recorder: R
     assert events[0].receive_time <= events[1].receive_time
 
 
+def test_each_record_has_the_context_of_its_call(recorder: Recorder) -> None:
+    """As it was known by then: what came before the call's own report, and what is of no call, is of no context."""
+    received = Draft.of(EventType.CALL_RECEIVED, call_in(CallState.CREATED, context="sales"))
+    lost = Draft(EventType.SESSION_DOWN, SessionChange("gone"))
+    records = recorder.stamp([STREAM, received, ENDED, OTHER, lost])
+    assert [record.context for record in records] == ["", "sales", "sales", "sales", ""]
+
+
 async def test_nothing_is_recorded_for_no_drafts(journal: SqliteJournal, recorder: Recorder) -> None:
     """A decision that changes nothing leaves no trace, and waiting for it takes no time."""
     assert recorder.record([]) == 0

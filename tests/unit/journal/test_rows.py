@@ -1,6 +1,7 @@
 """Records become rows and rows records, and what can't be stored is refused before it is queued."""
 
 import sqlite3
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -25,6 +26,7 @@ RECORDS = st.lists(
         time_us=INTEGER,
         labels=st.dictionaries(TEXT, TEXT, max_size=2),
         payload=st.binary(max_size=16),
+        context=TEXT,
     ),
     max_size=20,
 )
@@ -43,10 +45,7 @@ def _stored(given_records: list[Record]) -> list[Record]:
 @given(RECORDS)
 def test_any_record_comes_back_as_it_was(drawn: list[Record]) -> None:
     """Text with NUL or beyond ASCII, extreme numbers and empty values survive SQLite."""
-    numbered = [
-        Record(n, r.event_id, r.type, r.call_id, r.control_id, r.key, r.time_us, r.labels, r.payload)
-        for n, r in enumerate(drawn, 1)
-    ]
+    numbered = [replace(r, sequence=n) for n, r in enumerate(drawn, 1)]
     assert checked_bytes(numbered, 1) == sum(len(r.payload) for r in numbered)
     assert _stored(numbered) == numbered
 
@@ -65,6 +64,7 @@ def test_any_number_of_records_takes_few_statements(count: int) -> None:
         ({"sequence": 2}, "sequence 2 does not continue the journal: 1 is next"),
         ({"event_id": "\ud800"}, "surrogates not allowed"),
         ({"key": "\ud800"}, "surrogates not allowed"),
+        ({"context": "\ud800"}, "surrogates not allowed"),
         ({"labels": {"\ud800": ""}}, "surrogates not allowed"),
         ({"labels": {"a": "\ud800"}}, "surrogates not allowed"),
         ({"type": 2**63}, "more than 64 bits"),

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from gateway.journal.errors import ForeignDatabase, NewerJournal
+from gateway.journal.record import Record
+from gateway.journal.rows import COLUMNS, to_record
 from gateway.journal.schema import APPLICATION_ID, MIGRATIONS, migrate, refuse_foreign
 
 PATH = Path("journal.db")
@@ -45,6 +47,17 @@ def test_an_older_journal_takes_only_the_steps_it_lacks(connection: sqlite3.Conn
     assert _version(connection) == len(newer)
     assert connection.execute("SELECT epoch FROM state").fetchone() == ("of before",)
     assert connection.execute("SELECT note FROM events").fetchall() == []
+
+
+def test_a_journal_of_version_1_is_of_no_context(connection: sqlite3.Connection) -> None:
+    """Records of before contexts were kept are kept, and are of none, so that nobody sees more than is known."""
+    migrate(connection, MIGRATIONS[:1])
+    for table in ("events", "latest"):
+        connection.execute(f"INSERT INTO {table} VALUES (1, 'e', 1, 'c', 's', 'k', 1, '', x'00')")  # noqa: S608
+    assert migrate(connection) == 1
+    for table in ("events", "latest"):
+        (row,) = connection.execute(f"SELECT {COLUMNS} FROM {table}").fetchall()  # noqa: S608
+        assert to_record(row) == Record(1, "e", 1, "c", "s", "k", 1, {}, b"\x00", context="")
 
 
 def test_a_migration_that_fails_half_way_is_undone_with_its_transaction(connection: sqlite3.Connection) -> None:

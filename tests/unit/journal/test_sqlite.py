@@ -153,6 +153,9 @@ async def test_reads_are_the_same_from_memory_and_from_the_table(
         Filter(labels={"parity": "0"}),
         Filter(labels={"parity": "0"}, call_ids=frozenset({"c2"}), unscoped_types=frozenset({3})),
         Filter(unscoped_types=frozenset({3})),
+        Filter(contexts=frozenset({"x1"})),
+        Filter(contexts=frozenset({"x1", "x2"}), call_ids=frozenset({"c1"}), unscoped_types=frozenset({3})),
+        Filter(stream_labels={"parity": "0"}, contexts=frozenset({"x0"}), types=frozenset({1, 2})),
     ],
 )
 async def test_filters_find_the_same_in_memory_and_in_the_table(
@@ -161,7 +164,14 @@ async def test_filters_find_the_same_in_memory_and_in_the_table(
     """What SQLite looks for by itself is what the filter says, for each bound of a read."""
     journal = open_one(tail_records=tail_records)
     everything = [
-        record(n, call_id=f"c{n % 3}", control_id=f"s{n % 5}", type=n % 4, labels={"parity": str(n % 2)})
+        record(
+            n,
+            call_id=f"c{n % 3}",
+            control_id=f"s{n % 5}",
+            type=n % 4,
+            labels={"parity": str(n % 2)},
+            context=f"x{n % 7}",
+        )
         for n in range(1, 101)
     ]
     await _appended(journal, everything)

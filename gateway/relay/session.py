@@ -24,7 +24,7 @@ from gateway.relay.commands import Command, Result
 from gateway.relay.connection import Connection, ConnectionFailed, open_connection
 from gateway.relay.conversation import Conversation, Ending, EndingKind, Order
 from gateway.relay.endpoint import Credentials, Endpoint
-from gateway.relay.observer import SessionDown, SessionObserver, SessionUp
+from gateway.relay.observer import RequestObserver, SessionDown, SessionObserver, SessionUp, nobody, told
 from gateway.relay.payloads import RelayEvent
 from gateway.relay.protocol import Connected, Protocol, Timeouts
 from gateway.relay.redact import scrubbed
@@ -85,6 +85,7 @@ class Session:
         store: ResumeStore,
         agent: str,
         options: SessionOptions | None = None,
+        requests: RequestObserver = nobody,
     ) -> None:
         self._endpoint = endpoint
         self._credentials = credentials
@@ -93,11 +94,13 @@ class Session:
         self._store = store
         self._agent = agent
         self._options = options or SessionOptions()
+        self._requests = requests
         self._owner = f"{credentials.project}@{endpoint.host}"
         self._resume: ResumeState | None = None
         self._state = SessionState.CONNECTING
         self._since = time.time()
         self._attempts = 0
+        self._losses = 0
         self._refusals = 0
         self._last_error: str | None = None
         self._connections = 0
@@ -132,6 +135,7 @@ class Session:
             self._connects,
             self._resumes,
             self._conversation.pending if self._conversation is not None else 0,
+            self._losses,
         )
 
     # Commands.
@@ -186,7 +190,7 @@ class Session:
         timer = None if send_by is None else asyncio.get_running_loop().call_at(send_by, order.expire)
         conversation.submit(order)
         try:
-            return await order.future
+            return await told(order.future, self._requests(command))
         finally:
             conversation.forget(order)
             if timer is not None:
@@ -313,6 +317,7 @@ class Session:
     def _note(self, ending: Ending) -> None:
         """Remembers why a connection ended, and what that means for the next one."""
         self._attempts += 1
+        self._losses += 1
         self._last_error = self._scrubbed(ending.reason)
         _log.warning("relay_connection_over", reason=self._last_error, attempt=self._attempts)
         if ending.kind in {EndingKind.RESTART, EndingKind.STALE}:

@@ -28,6 +28,7 @@ class SessionStatus:
         connects: Sessions that this process had.
         resumes: How many of them were the former one, taken up.
         pending_requests: Commands that wait for RELAY.
+        losses: Connections that broke, and attempts that failed.
     """
 
     state: SessionState
@@ -37,3 +38,4 @@ class SessionStatus:
     connects: int
     resumes: int
     pending_requests: int
+    losses: int

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from gateway.relay.endpoint import Credentials, Endpoint
+from gateway.relay.observer import RequestObserver, nobody
 from gateway.relay.payloads import RelayEvent
 from gateway.relay.protocol import Timeouts
 from gateway.relay.resume import ResumeState
@@ -123,6 +124,7 @@ async def running_session(
     store: KeptState | None = None,
     options: SessionOptions | None = None,
     contexts: Sequence[str] = ("default",),
+    requests: RequestObserver = nobody,
 ) -> AsyncIterator[Session]:
     """Runs a session; at the end it is closed, `run` has returned, and no task is left."""
     before = asyncio.all_tasks()
@@ -134,6 +136,7 @@ async def running_session(
         store=store or KeptState(),
         agent="callstream/test",
         options=options or fast(),
+        requests=requests,
     )
     running = asyncio.create_task(session.run(), name="session under test")
     try:

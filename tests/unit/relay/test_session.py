@@ -63,6 +63,7 @@ class TestConnecting:
                 assert [up.first for up in observer.ups] == [True]
                 assert observer.downs == []
                 assert session.status().attempts == 0
+                assert session.status().losses == 2 + 5
 
     async def test_nobody_listens(self) -> None:
         """A refused connection is an error like others: it is told, and tried again."""

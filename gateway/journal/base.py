@@ -10,10 +10,13 @@ from typing import Protocol
 
 from gateway.journal.record import Batch, Filter, Record
 
-__all__ = ["DEFAULT_MAX_BYTES", "DEFAULT_MAX_RECORDS", "Journal", "JournalStats"]
+__all__ = ["DEFAULT_MAX_BYTES", "DEFAULT_MAX_RECORDS", "CommitObserver", "Journal", "JournalStats"]
 
 DEFAULT_MAX_RECORDS = 256
 DEFAULT_MAX_BYTES = 1 << 20
+
+CommitObserver = Callable[[int, float], None]
+"""Is told, on the loop, of each commit: how many records it made durable, and how many seconds storage took for it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ import structlog
 
 from gateway.domain.errors import CursorCompacted, JournalUnavailable
 from gateway.journal import reads, writes
-from gateway.journal.base import DEFAULT_MAX_BYTES, DEFAULT_MAX_RECORDS, JournalStats
+from gateway.journal.base import DEFAULT_MAX_BYTES, DEFAULT_MAX_RECORDS, CommitObserver, JournalStats
 from gateway.journal.database import MEMORY, Database, open_database
 from gateway.journal.directory import DirectoryLock, make_private_directory
 from gateway.journal.options import JournalOptions
@@ -48,11 +48,13 @@ class SqliteJournal:
         lock: DirectoryLock | None,
         loop: asyncio.AbstractEventLoop,
         now_us: Callable[[], int],
+        observe: CommitObserver,
     ) -> None:
         self._database = database
         self._options = options
         self._lock = lock
         self._loop = loop
+        self._observe = observe
         self._state = state
         self._last = state.head
         self._failure: str | None = None
@@ -212,11 +214,12 @@ class SqliteJournal:
         if self._backlog_records:
             _log.error("journal_closed_with_backlog", records=self._backlog_records, reason=self._failure)
 
-    def on_committed(self, appends: list[Append], state: writes.State) -> None:
+    def on_committed(self, appends: list[Append], state: writes.State, seconds: float) -> None:
         """Move the head, tell those who appended, wake those who wait (called by the writer, on the loop)."""
         self._state = state
         self._failure = None
         self._commits += 1
+        self._observe(sum(len(item.records) for item in appends), seconds)
         for item in appends:
             self._tail.extend(item.records)
             self._backlog_records -= len(item.records)
@@ -290,6 +293,10 @@ class SqliteJournal:
             self._lock.release()
 
 
+def _unobserved(_records: int, _seconds: float) -> None:
+    return
+
+
 def _wall_clock_us() -> int:
     return time.time_ns() // 1000
 
@@ -300,6 +307,7 @@ def open_journal(
     *,
     loop: asyncio.AbstractEventLoop | None = None,
     now_us: Callable[[], int] = _wall_clock_us,
+    observe: CommitObserver = _unobserved,
 ) -> SqliteJournal:
     """Open the journal of a data directory, made as needed. Blocks while SQLite opens, recovers and checks it.
 
@@ -308,6 +316,7 @@ def open_journal(
         options: None for the defaults.
         loop: Where callbacks run; the running loop by default.
         now_us: The clock that retention is measured by, microseconds since the Unix epoch.
+        observe: Is told of each commit.
 
     Raises:
         OpenFailed: Another process has the directory, the journal is of a newer version or not a journal, or the disk
@@ -326,6 +335,6 @@ def open_journal(
             path = directory / JOURNAL_NAME
         database, state = open_database(path, options.synchronous)
         undo.callback(database.close)
-        journal = SqliteJournal(database, state, options, lock=lock, loop=loop, now_us=now_us)
+        journal = SqliteJournal(database, state, options, lock=lock, loop=loop, now_us=now_us, observe=observe)
         undo.pop_all()
         return journal

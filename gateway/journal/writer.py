@@ -45,8 +45,8 @@ class Forget:
 class Listener(Protocol):
     """What the writer tells the loop; all of it is called on the loop's thread, in the order it happened."""
 
-    def on_committed(self, appends: list[Append], state: writes.State) -> None:
-        """These appends are durable."""
+    def on_committed(self, appends: list[Append], state: writes.State, seconds: float) -> None:
+        """These appends are durable; writing them took so long."""
         ...
 
     def on_failed(self, reason: str) -> None:
@@ -172,6 +172,7 @@ class Writer:
         while True:
             with self._wake:
                 last_try = self._stopping
+            began = time.perf_counter()
             try:
                 self._state = self._write(items, again=failed)
             except Exception as error:  # noqa: BLE001 - whatever it is: a dead writer would leave everyone waiting
@@ -189,7 +190,8 @@ class Writer:
                 continue
             if failed:
                 _log.info("journal_works_again", head=self._state.head)
-            self._tell(self._listener.on_committed, [item for item in items if isinstance(item, Append)], self._state)
+            appends = [item for item in items if isinstance(item, Append)]
+            self._tell(self._listener.on_committed, appends, self._state, time.perf_counter() - began)
             return
 
     def _write(self, items: list[Append | Forget], *, again: bool) -> writes.State:

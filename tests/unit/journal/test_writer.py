@@ -231,3 +231,22 @@ async def test_a_loop_that_is_gone_does_not_keep_the_thread(tmp_path: Path) -> N
     again = open_journal(tmp_path / "data")
     assert again.head == 1
     await again.close()
+
+
+async def test_each_commit_is_told_with_its_size_and_its_time() -> None:
+    """Once each, records of one group together; a commit that fails is not told before it works."""
+    told: list[tuple[int, float]] = []
+    journal = open_journal(None, observe=lambda number, seconds: told.append((number, seconds)))
+    try:
+        with _full(journal):
+            journal.append(records(1, 2, payload=bytes(20_000)))
+            with pytest.raises(JournalUnavailable):
+                await journal.committed(2)
+            assert told == []
+            journal.append(records(3, 5))
+        await journal.wait_beyond(4)
+    finally:
+        await journal.close()
+    assert sum(number for number, _ in told) == 5
+    assert len(told) == journal.stats().commits
+    assert all(seconds > 0 for _, seconds in told)

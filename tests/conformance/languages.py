@@ -88,7 +88,7 @@ LANGUAGES: Final[Mapping[str, Language]] = {
         Language("python-aio", "clients/python/conformance", ("aio",)),
         Language("go", "clients/go/conformance", tools=("go",)),
         Language("node", "clients/node/conformance", tools=("node", "npm")),
-        Language("java", "clients/java/conformance", tools=("java",)),
+        Language("java", "clients/java/conformance", tools=("javac", "mvn")),
         Language("rust", "clients/rust/conformance", tools=("cargo",)),
         Language("cpp", "clients/cpp/conformance", tools=("cmake", "g++", "protoc", "grpc_cpp_plugin")),
         Language("grpcurl", "tests/conformance/grpcurl", tools=("grpcurl",), resumes=False),

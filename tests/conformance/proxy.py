@@ -2,11 +2,13 @@
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from typing import Self
 
 __all__ = ["Proxy"]
 
 _PIECE = 64 * 1024
+_LINGERS = 0.2
 
 
 class _Connection:
@@ -27,6 +29,7 @@ class Proxy:
         self.address = ""
         self.target = ""
         self.accepted = 0
+        self._cut_after: int | None = None
         self._connections: set[_Connection] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
@@ -51,6 +54,18 @@ class Proxy:
         for connection in tuple(self._connections):
             connection.cut()
 
+    def cut_after(self, count: int) -> None:
+        """Resets all connections once so many bytes more have passed to the driver; once."""
+        self._cut_after = count
+
+    def _passes(self, piece: bytes) -> bytes:
+        """What of a piece for the driver still passes."""
+        if self._cut_after is None:
+            return piece
+        passing = piece[: self._cut_after]
+        self._cut_after -= len(passing)
+        return passing
+
     def freeze(self) -> None:
         """Lets nothing pass on the connections there are, for ever; they stay open, and new ones work."""
         for connection in self._connections:
@@ -74,16 +89,28 @@ class Proxy:
         try:
             async with asyncio.TaskGroup() as pumps:
                 pumps.create_task(self._pump(connection, reader, far_writer), name="proxy to the gateway")
-                pumps.create_task(self._pump(connection, far_reader, writer), name="proxy to the driver")
+                to_driver = self._pump(connection, far_reader, writer, self._passes)
+                pumps.create_task(to_driver, name="proxy to the driver")
         finally:
             self._connections.discard(connection)
             connection.cut()
 
-    async def _pump(self, connection: _Connection, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _pump(
+        self,
+        connection: _Connection,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        passes: Callable[[bytes], bytes] = lambda piece: piece,
+    ) -> None:
         with contextlib.suppress(ConnectionError):
             while piece := await reader.read(_PIECE):
                 await connection.flows.wait()
-                writer.write(piece)
+                passing = passes(piece)
+                writer.write(passing)
                 await writer.drain()
+                if len(passing) < len(piece):
+                    self._cut_after = None
+                    await asyncio.sleep(_LINGERS)  # what was written is read, and not lost in the reset
+                    self.cut()
         await connection.flows.wait()  # what is frozen does not notice the end either
         connection.cut()

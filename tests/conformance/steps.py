@@ -78,6 +78,7 @@ class _Run:
         self._waiting_on = ""
         self._verbs: Mapping[str, Callable[..., Awaitable[None]]] = {
             "place_call": self._place_call,
+            "place_calls": self._place_calls,
             "hang_up": self._hang_up,
             "drop_stream": self._drop_stream,
             "devices": self._devices,
@@ -87,6 +88,7 @@ class _Run:
             "held": self._held,
             "relay": self._relay,
             "gateway": self._gateway,
+            "disk": self._disk,
             "connections": self._connections,
             "unary": self._unary,
             "await": self._await,
@@ -159,6 +161,12 @@ class _Run:
         await frames.wait_for(lambda frame: frame.is_response and frame.json.get("id") == number, _WITHIN, start)
         self._variables[variable] = placed.call_id
 
+    async def _place_calls(self, count: int) -> None:
+        """Many calls, of which nothing is remembered."""
+        for _ in range(count - 1):
+            await self._world.emulator.place_call(timeout=_WITHIN)
+        await self._place_call("")
+
     async def _hang_up(self, call_id: str, reason: str = "hangup") -> None:
         await self._world.emulator.hang_up(call_id, reason)
 
@@ -219,8 +227,16 @@ class _Run:
             case _:
                 raise ValueError(f"gateway: {what}?")
 
+    async def _disk(self, what: str) -> None:
+        if what not in {"full", "free"}:
+            raise ValueError(f"disk: {what}?")
+        self._world.set_disk_full(what == "full")
+
     async def _connections(self, what: str) -> None:
         match what:
+            case "cut in snapshot":
+                before, size = await self._world.size_of_snapshot()
+                self._world.proxy.cut_after(before + size // 2)
             case "freeze":
                 self._world.proxy.freeze()
             case "cut":

@@ -1,6 +1,7 @@
 """What a scenario takes place in: RELAY, an audio endpoint, a gateway process, a proxy, and a driver beyond it."""
 
 import contextlib
+import resource
 import signal
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
@@ -75,6 +76,26 @@ class World:
         code = await gateway.terminate()
         self.proxy.target = ""
         assert code == 0, f"the gateway left with {code}"
+
+    def set_disk_full(self, full: bool) -> None:
+        """From now on the running gateway can write to no file, or to all again."""
+        pid = self._running().process.pid
+        _, most = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (0 if full else most, most))
+
+    async def size_of_snapshot(self) -> tuple[int, int]:
+        """Bytes before the second part of a snapshot of everything, and bytes of that part."""
+        watch = self._running().client.streams.WatchEvents(WatchEventsRequest(include_snapshot=True))
+        try:
+            sizes = []
+            async for response in watch:
+                sizes.append(response.ByteSize())
+                if len(sizes) == len(("opened", "first", "second")):
+                    assert response.WhichOneof("kind") == "snapshot", "the snapshot has one part only"
+                    break
+            return sizes[0] + sizes[1], sizes[2]
+        finally:
+            watch.cancel()
 
     def _running(self) -> GatewayProcess:
         assert self._gateway is not None, "no gateway is running"

@@ -57,6 +57,11 @@ class Recorder:
         self._journal = journal
         self._codec = codec
         self._recent: dict[str, None] = {}
+        self._observers: list[Callable[[Event], None]] = []
+
+    def observe(self, observer: Callable[[Event], None]) -> None:
+        """Tells somebody of each new event as it is decided, in the context of what caused it; it must not raise."""
+        self._observers.append(observer)
 
     def load(self) -> None:
         """Rebuilds the registry and the memory of event ids from the journal. Blocks: for the start."""
@@ -82,6 +87,8 @@ class Recorder:
             reported = origin if index == len(drafts) - 1 else None
             event = self._event(draft, reported)
             self.registry.apply(event)
+            for observer in self._observers:
+                observer(event)
             call = self.registry.call(event.call_id)
             records.append(self._codec.encode(event, call.context if call is not None else ""))
         return records

@@ -1,5 +1,6 @@
 """All services of the contract on one gRPC server."""
 
+from dataclasses import replace
 from typing import Final
 
 import grpc.aio
@@ -14,7 +15,7 @@ from gateway.service.history import History
 from gateway.service.info import Identity, Info
 from gateway.service.rpc import Surroundings, service_handlers
 from gateway.service.streams import Streams
-from gateway.service.watch import Watches
+from gateway.service.watch import DeliveryObserver, Watches, untold
 
 __all__ = ["SERVICES", "Services"]
 
@@ -29,18 +30,35 @@ SERVICES: Final = (_STREAM.full_name, _CALL.full_name, _GATEWAY.full_name)
 class Services:
     """The handlers of an engine, ready to be served."""
 
-    def __init__(self, engine: Engine, identity: Identity, max_watches: int) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        identity: Identity,
+        max_watches: int,
+        around: Surroundings | None = None,
+        delivered: DeliveryObserver = untold,
+    ) -> None:
+        """Makes the handlers.
+
+        Args:
+            engine: What they serve.
+            identity: Who this process is.
+            max_watches: How many may be open.
+            around: What every RPC passes; its epoch is the journal's, whatever it says.
+            delivered: Is told how long events took to their watches.
+        """
         self._engine = engine
-        self._watches = Watches(engine, identity.replica, max_watches)
+        self._around = replace(around or Surroundings(), epoch=engine.journal.epoch)
+        self.watches = Watches(engine, identity.replica, max_watches, delivered)
         self._history = History(engine)
-        self._info = Info(engine, self._watches, identity)
+        self._info = Info(engine, self.watches, identity)
         self.health = Health(engine, SERVICES)
 
     async def register(self, server: grpc.aio.Server) -> None:
         """Adds the contract's services, health and reflection to a server that has not started."""
         await self.health.refresh()
         streams, calls, info = Streams(self._engine), Calls(self._engine), self._info
-        around = Surroundings(self._engine.journal.epoch)
+        around = self._around
         server.add_generic_rpc_handlers(
             (
                 service_handlers(
@@ -52,7 +70,7 @@ class Services:
                         "GetStream": streams.get_stream,
                         "ListStreams": streams.list_streams,
                         "WaitStream": streams.wait_stream,
-                        "WatchEvents": self._watches.watch,
+                        "WatchEvents": self.watches.watch,
                         "ListEvents": self._history.list_events,
                     },
                     around,
@@ -82,9 +100,9 @@ class Services:
     async def drain(self) -> None:
         """Not ready any more; watches and long polls are sent elsewhere."""
         await self.health.drain()
-        self._watches.drain()
+        self.watches.drain()
         self._history.drain()
 
     async def watches_closed(self) -> None:
         """Returns once all watches have ended, after `drain`."""
-        await self._watches.closed()
+        await self.watches.closed()

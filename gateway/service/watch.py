@@ -6,7 +6,7 @@ message. One loop sends everything, so a bookmark cannot overtake an event.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 
 from callstream.v1 import stream_pb2, stream_service_pb2
 from gateway.domain.calls import Call
@@ -14,6 +14,7 @@ from gateway.domain.errors import Draining, WatchExpired, WatchLimit
 from gateway.domain.events import EventType
 from gateway.domain.registry import Registry
 from gateway.domain.streams import Stream
+from gateway.engine.clock import SECOND
 from gateway.engine.engine import Engine
 from gateway.journal.base import Journal
 from gateway.journal.record import Filter, Record
@@ -24,21 +25,30 @@ from gateway.service.rpc import Call as Rpc
 from gateway.service.validation import watch_events
 from gateway.service.validation.queries import Until, WatchQuery
 
-__all__ = ["Watches"]
+__all__ = ["DeliveryObserver", "Watches", "untold"]
 
 _SNAPSHOT_PART = 500
 """Streams and calls in one part at most."""
 _STREAM_ENDS = frozenset({EventType.STREAM_FINISHED, EventType.STREAM_FAILED})
 _RETRY_AFTER = 1.0
 
+DeliveryObserver = Callable[[float], None]
+"""Is told, once per message of events that are new, how many seconds ago the oldest of them came in. gRPC has taken the
+message by then; what a client reads of its own past is not told."""
+
+
+def untold(_seconds: float) -> None:
+    """Observes no deliveries."""
+
 
 class Watches:
     """Serves WatchEvents, and knows all watches that are open."""
 
-    def __init__(self, engine: Engine, replica: str, limit: int) -> None:
+    def __init__(self, engine: Engine, replica: str, limit: int, delivered: DeliveryObserver = untold) -> None:
         self._engine = engine
         self._replica = replica
         self._limit = limit
+        self._delivered = delivered
         self._open: set[_Watch] = set()
         self._none_open = asyncio.Event()
         self._none_open.set()
@@ -53,6 +63,10 @@ class Watches:
     def limit(self) -> int:
         """How many may be."""
         return self._limit
+
+    def lags(self) -> list[int]:
+        """How many events each open watch is behind the head of the journal, in no promised order."""
+        return [watch.lag for watch in self._open]
 
     def drain(self) -> None:
         """Closes all watches: each says so, and ends with UNAVAILABLE at a cursor to resume from."""
@@ -71,7 +85,7 @@ class Watches:
             raise Draining("this process is shutting down; watch at another one", _RETRY_AFTER)
         if len(self._open) >= self._limit:
             raise WatchLimit(self._limit, f"{self._limit} watches are open, as many as are allowed")
-        watch = _Watch(self._engine, query, self._replica)
+        watch = _Watch(self._engine, query, self._replica, self._delivered)
         self._open.add(watch)
         self._none_open.clear()
         try:
@@ -84,16 +98,23 @@ class Watches:
 
 
 class _Watch:
-    def __init__(self, engine: Engine, query: WatchQuery, replica: str) -> None:
+    def __init__(self, engine: Engine, query: WatchQuery, replica: str, delivered: DeliveryObserver) -> None:
         self._engine = engine
         self._journal: Journal = engine.journal
         self._query = query
         self._replica = replica
+        self._delivered = delivered
         self._filter: Filter | None = None if query.filter.accepts_all else query.filter
-        self._position = 0
+        self._position = engine.journal.head
+        self._in_step = False
         self._end_seen = False
         self._draining = False
         self._waiting: asyncio.Timeout | None = None
+
+    @property
+    def lag(self) -> int:
+        """How many events lie between its position and the head."""
+        return max(0, self._journal.head - self._position)
 
     def drain(self) -> None:
         """Ends the watch at its next turn, which comes now."""
@@ -131,6 +152,8 @@ class _Watch:
                 self._notice_end(batch.records)
                 framed = [frame_event(record.payload) for record in batch.records]
                 yield watch_events_response(self._cursor(), framed)
+                if self._in_step:
+                    self._delivered((self._engine.recorder.clock.now() - batch.records[0].time_us) / SECOND)
                 bookmark_due = loop.time() + self._query.bookmark_interval
             elif loop.time() >= bookmark_due:
                 yield self._bookmark()
@@ -145,6 +168,7 @@ class _Watch:
 
     async def _wait(self, until: float) -> None:
         """Returns when there is something beyond the position, at `until` (loop time), or when drained."""
+        self._in_step = True  # for good: what it falls behind from now on, it takes long to deliver
         try:
             async with asyncio.timeout_at(until) as self._waiting:
                 await self._journal.wait_beyond(self._position)

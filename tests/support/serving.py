@@ -27,7 +27,9 @@ from gateway.relay.resume import ResumeState
 from gateway.relay.session import Session, SessionObserver
 from gateway.service.codec import ContractCodec
 from gateway.service.info import Identity
+from gateway.service.rpc import Surroundings
 from gateway.service.services import Services
+from gateway.service.watch import DeliveryObserver, untold
 from tests.support.domain_values import call_in, stream_in
 from tests.support.running import PROJECT, TOKEN, Client
 
@@ -203,6 +205,8 @@ async def served(
     engine: EngineOptions | None = None,
     max_watches: int = 100,
     relay_host: str = "",
+    around: Surroundings | None = None,
+    delivered: DeliveryObserver = untold,
 ) -> AsyncIterator[Served]:
     """Serves all services over a journal in memory; with a session if `relay_host` is given.
 
@@ -223,7 +227,7 @@ async def served(
         )
 
     parts = Engine(store, ContractCodec(), connect, engine)
-    services = Services(parts, Identity(REPLICA, relay_host or _NOBODY, PROJECT), max_watches)
+    services = Services(parts, Identity(REPLICA, relay_host or _NOBODY, PROJECT), max_watches, around, delivered)
     server = grpc.aio.server()
     await services.register(server)
     port = server.add_insecure_port("127.0.0.1:0")

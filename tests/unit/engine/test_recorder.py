@@ -51,6 +51,17 @@ async def test_drafts_become_events_in_order(journal: SqliteJournal, recorder: R
     assert events[0].receive_time <= events[1].receive_time
 
 
+def test_observers_are_told_of_each_event_once(recorder: Recorder) -> None:
+    """In order, and when the registry knows it already."""
+    told: list[tuple[int, EventType, bool]] = []
+    recorder.observe(
+        lambda event: told.append((event.sequence, event.type, recorder.registry.sequence == event.sequence))
+    )
+    recorder.record([CALL, STREAM])
+    recorder.record([ENDED])
+    assert told == [(1, CALL.type, True), (2, STREAM.type, True), (3, ENDED.type, True)]
+
+
 def test_each_record_has_the_context_of_its_call(recorder: Recorder) -> None:
     """As it was known by then: what came before the call's own report, and what is of no call, is of no context."""
     received = Draft.of(EventType.CALL_RECEIVED, call_in(CallState.CREATED, context="sales"))

@@ -41,13 +41,13 @@ async def blocked(served: Served, watch: Watch) -> int:
     the gateway has long tried to send more.
     """
     await watch.opened()
-    (reader,) = served.services._watches._open
+    (reader,) = served.services.watches._open
     await served.journal.committed(large(served, 32))
     other = served.watch(from_oldest=True)
     await other.opened()
     await other.events(32)
     other.call.cancel()
-    await wait_until(lambda: served.services._watches.count == 1)
+    await wait_until(lambda: served.services.watches.count == 1)
     assert reader._position < 32
     return reader._position
 
@@ -355,7 +355,7 @@ class TestLimit:
             first = gateway.watch()
             await first.opened()
             first.call.cancel()
-            await wait_until(lambda: not gateway.services._watches.count)
+            await wait_until(lambda: not gateway.services.watches.count)
             await gateway.watch().opened()
 
     async def test_a_slow_watch_gives_its_slot_back(self) -> None:
@@ -364,7 +364,7 @@ class TestLimit:
             first = gateway.watch(from_oldest=True)
             await blocked(gateway, first)
             first.call.cancel()
-            await wait_until(lambda: not gateway.services._watches.count)
+            await wait_until(lambda: not gateway.services.watches.count)
             await gateway.watch().opened()
 
     async def test_a_refused_watch_takes_no_slot(self) -> None:
@@ -383,7 +383,7 @@ class TestLimit:
             await wait_until(lambda: len(gateway.journal._head_waiters) == 30)
             for watch in watches:
                 watch.call.cancel()
-            await wait_until(lambda: not gateway.services._watches.count)
+            await wait_until(lambda: not gateway.services.watches.count)
             await wait_until(lambda: len(asyncio.all_tasks()) == before)
             assert not len(gateway.journal._head_waiters)
 

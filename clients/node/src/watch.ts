@@ -30,7 +30,10 @@ export interface SnapshotPart {
   readonly first: boolean;
   /** The snapshot is whole. */
   readonly last: boolean;
-  /** The history up to here could not be resumed (compacted, or another journal): events are missing before it. */
+  /**
+   * It replaces what was known before: the history up to here could not be resumed (compacted, or another journal), or
+   * parts of this snapshot were handed over before it broke off.
+   */
   readonly reset: boolean;
 }
 
@@ -113,6 +116,8 @@ export class Progress {
     switch (kind.case) {
       case "opened":
         if (kind.value.bookmarkInterval) this.bookmarkIntervalMs = durationMs(kind.value.bookmarkInterval);
+        // Parts of a snapshot that broke off were handed over, and it begins again.
+        if (this.request.includeSnapshot && !this.#firstPart) this.#reset = true;
         this.#firstPart = true;
         // "Now" is settled from here on. A snapshot that has been asked for is still to come.
         if (!this.request.includeSnapshot) this.#resumeAt(cursor);

@@ -129,8 +129,8 @@ describe("a watch", () => {
     ]);
     assert.deepEqual(await all(gateway.connect().watch({ includeSnapshot: true }, AT_ONCE)), [
       "snapshot c1 a first",
-      "snapshot c2 b first",
-      "snapshot c2 c last",
+      "snapshot c2 b first reset",
+      "snapshot c2 c last reset",
       "events c3 3",
     ]);
     assert.deepEqual(starts(gateway), ["snapshot", "snapshot", "c2"]);

@@ -21,13 +21,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let client = Client::new(target)?;
 
     let call_id = inbound_call(&client).await?;
-    client
-        .calls()
-        .answer_call(AnswerCallRequest {
-            call_id: call_id.clone(),
-            ..Default::default()
-        })
-        .await?;
+    client.calls().answer_call(AnswerCallRequest { call_id: call_id.clone(), ..Default::default() }).await?;
     client
         .streams()
         .start_stream(StartStreamRequest {
@@ -36,18 +30,13 @@ async fn main() -> Result<(), Box<dyn Error>> {
             url,
             track: Track::Inbound.into(),
             codec: "PCMU".into(),
-            custom_parameters: Some(Struct {
-                fields: [("session_id".into(), "abc123".into())].into(),
-            }),
+            custom_parameters: Some(Struct { fields: [("session_id".into(), "abc123".into())].into() }),
             ..Default::default()
         })
         .await?;
 
     let mut watch = client.watch(WatchEventsRequest {
-        filter: Some(EventFilter {
-            call_ids: vec![call_id],
-            ..Default::default()
-        }),
+        filter: Some(EventFilter { call_ids: vec![call_id], ..Default::default() }),
         start: Some(Start::FromOldest(true)),
         until: WatchUntil::CallEnded.into(),
         ..Default::default()
@@ -63,14 +52,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
 }
 
 async fn inbound_call(client: &Client) -> Result<String, Box<dyn Error>> {
-    let filter = EventFilter {
-        types: vec![EventType::CallReceived.into()],
-        ..Default::default()
-    };
-    let mut watch = client.watch(WatchEventsRequest {
-        filter: Some(filter),
-        ..Default::default()
-    });
+    let filter = EventFilter { types: vec![EventType::CallReceived.into()], ..Default::default() };
+    let mut watch = client.watch(WatchEventsRequest { filter: Some(filter), ..Default::default() });
     while let Some(item) = watch.next().await {
         if let WatchItem::Events { events, .. } = item? {
             return Ok(events[0].call_id.clone());

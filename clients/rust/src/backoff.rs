@@ -33,10 +33,7 @@ impl Backoff {
 
 /// How long the gateway asks to wait before the next attempt.
 pub(crate) fn asked_for(status: &Status) -> Duration {
-    status
-        .get_details_retry_info()
-        .and_then(|retry| retry.retry_delay)
-        .unwrap_or_default()
+    status.get_details_retry_info().and_then(|retry| retry.retry_delay).unwrap_or_default()
 }
 
 #[cfg(test)]

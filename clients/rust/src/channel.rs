@@ -64,17 +64,8 @@ struct Connection {
 
 impl Channel {
     pub(crate) fn new(endpoint: Endpoint, authorization: Option<HeaderValue>) -> Self {
-        let connection = Mutex::new(Connection {
-            number: 0,
-            channel: endpoint.connect_lazy(),
-        });
-        Self {
-            shared: Arc::new(Shared {
-                endpoint,
-                authorization,
-                connection,
-            }),
-        }
+        let connection = Mutex::new(Connection { number: 0, channel: endpoint.connect_lazy() });
+        Self { shared: Arc::new(Shared { endpoint, authorization, connection }) }
     }
 
     /// The number of the connection that requests use now, for `leave`.
@@ -88,10 +79,7 @@ impl Channel {
     pub(crate) fn leave(&self, number: u64) {
         self.with_connection(|connection| {
             if connection.number == number {
-                *connection = Connection {
-                    number: number + 1,
-                    channel: self.shared.endpoint.connect_lazy(),
-                };
+                *connection = Connection { number: number + 1, channel: self.shared.endpoint.connect_lazy() };
             }
         });
     }
@@ -103,10 +91,7 @@ impl Channel {
     async fn execute(self, mut request: Request<Body>) -> Result<Response<Body>, Status> {
         let deadline = timeout_of(request.headers()).map(|timeout| Instant::now() + timeout);
         if let Some(authorization) = &self.shared.authorization {
-            request
-                .headers_mut()
-                .entry(AUTHORIZATION)
-                .or_insert_with(|| authorization.clone());
+            request.headers_mut().entry(AUTHORIZATION).or_insert_with(|| authorization.clone());
         }
         if REPEATABLE.contains(&request.uri().path()) {
             self.repeat(request, deadline).await
@@ -135,10 +120,7 @@ impl Channel {
                 }
                 // The gateway must not act on it any later than its caller waits. At most eight digits are allowed.
                 let timeout = format!("{}m", left.as_millis().clamp(1, 99_999_999));
-                parts.headers.insert(
-                    GRPC_TIMEOUT,
-                    HeaderValue::try_from(timeout).expect("digits are visible ASCII"),
-                );
+                parts.headers.insert(GRPC_TIMEOUT, HeaderValue::try_from(timeout).expect("digits are visible ASCII"));
             }
             sleep(pause).await;
             attempt += 1;

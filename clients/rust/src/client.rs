@@ -106,11 +106,7 @@ impl Tls {
     fn apply(self, endpoint: Endpoint, encrypted: bool) -> Result<Endpoint, Box<dyn Error + Send + Sync>> {
         if !encrypted {
             let used = self.authority.is_some() || self.identity.is_some();
-            return if used {
-                Err("certificates need a target with https://".into())
-            } else {
-                Ok(endpoint)
-            };
+            return if used { Err("certificates need a target with https://".into()) } else { Ok(endpoint) };
         }
         let config = ClientTlsConfig::new().timeout(CONNECT_TIMEOUT);
         let config = match self.authority {
@@ -178,9 +174,7 @@ impl ClientBuilder {
             .connect_timeout(CONNECT_TIMEOUT)
             .http2_keep_alive_interval(Duration::from_secs(30))
             .keep_alive_timeout(Duration::from_secs(10));
-        Ok(Client {
-            channel: Channel::new(endpoint, authorization),
-        })
+        Ok(Client { channel: Channel::new(endpoint, authorization) })
     }
 }
 
@@ -212,10 +206,9 @@ pub enum BuildError {
 impl fmt::Display for BuildError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Target(target) => write!(
-                formatter,
-                "{target:?} is no https://host:port, http://host:port or unix:/path"
-            ),
+            Self::Target(target) => {
+                write!(formatter, "{target:?} is no https://host:port, http://host:port or unix:/path")
+            }
             Self::Token => formatter.write_str("the token is not made of visible ASCII"),
             Self::Unencrypted(target) => write!(formatter, "a token is not sent to {target} unencrypted: use https://"),
             Self::Tls(_) => formatter.write_str("TLS can't be set up"),

@@ -124,10 +124,7 @@ impl Progress {
             }
             Kind::Events(batch) => {
                 self.arrive(&cursor);
-                Some(WatchItem::Events {
-                    cursor,
-                    events: batch.events,
-                })
+                Some(WatchItem::Events { cursor, events: batch.events })
             }
             Kind::Bookmark(_) => {
                 self.arrive(&cursor);
@@ -173,4 +170,70 @@ impl Progress {
 fn duration(given: Option<&prost_types::Duration>) -> Option<Duration> {
     let duration = Duration::try_from(*given?).ok()?;
     (!duration.is_zero()).then_some(duration)
+}
+
+#[cfg(test)]
+mod tests {
+    use tonic_types::{ErrorDetails, StatusExt as _};
+
+    use super::*;
+    use crate::v1::{WatchClosing, WatchOpened};
+
+    const HOUR: Duration = Duration::from_secs(3600);
+    const BOUND: Duration = Duration::from_millis(100);
+
+    fn progress(bookmark_interval: Option<Duration>) -> Progress {
+        let bookmark_interval = bookmark_interval.map(|interval| interval.try_into().unwrap());
+        let request = WatchEventsRequest { bookmark_interval, ..Default::default() };
+        Progress::new(request, Backoff::new(BOUND, HOUR))
+    }
+
+    fn receive(progress: &mut Progress, kind: Kind) {
+        progress.received(WatchEventsResponse { cursor: "c".into(), kind: Some(kind) });
+    }
+
+    fn gone() -> Status {
+        Status::unavailable("gone")
+    }
+
+    /// Nobody is asked again sooner than wished, by `closing` or by the status; and a wish holds once.
+    #[test]
+    fn waits_as_the_gateway_asks() {
+        let mut progress = progress(None);
+        let retry_after = Some(HOUR.try_into().unwrap());
+        receive(&mut progress, Kind::Closing(WatchClosing { retry_after, ..Default::default() }));
+        let wait = progress.failed(&gone()).unwrap();
+        assert!((HOUR..HOUR + BOUND).contains(&wait), "{wait:?}");
+        let details = ErrorDetails::with_retry_info(Some(2 * HOUR));
+        let wait = progress.failed(&Status::with_error_details(Code::Unavailable, "draining", details)).unwrap();
+        assert!((2 * HOUR..2 * HOUR + 2 * BOUND).contains(&wait), "{wait:?}");
+        assert!(progress.failed(&gone()).unwrap() < 4 * BOUND);
+    }
+
+    /// `opened` is no sign of life that makes pauses short again: all else is.
+    #[test]
+    fn opening_does_not_shorten_pauses() {
+        let mut progress = progress(None);
+        let mut longest = Duration::ZERO;
+        for _ in 0..20 {
+            receive(&mut progress, Kind::Opened(WatchOpened::default()));
+            longest = longest.max(progress.failed(&gone()).unwrap());
+        }
+        assert!(longest > BOUND, "{longest:?}");
+        receive(&mut progress, Kind::Bookmark(crate::v1::WatchBookmark {}));
+        assert!(progress.failed(&gone()).unwrap() < BOUND);
+    }
+
+    /// The interval is the gateway's once it has told it, and before that the one that was asked for, or the usual.
+    #[test]
+    fn knows_the_interval() {
+        assert_eq!(progress(None).interval(), USUAL_INTERVAL);
+        let mut progress = progress(Some(Duration::from_secs(3)));
+        assert_eq!(progress.interval(), Duration::from_secs(3));
+        let bookmark_interval = Some(Duration::from_secs(7).try_into().unwrap());
+        receive(&mut progress, Kind::Opened(WatchOpened { bookmark_interval, ..Default::default() }));
+        assert_eq!(progress.interval(), Duration::from_secs(7));
+        progress.failed(&gone());
+        assert_eq!(progress.interval(), Duration::from_secs(3));
+    }
 }

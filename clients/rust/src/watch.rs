@@ -126,10 +126,7 @@ impl Follower {
     /// The next message; opens the watch if it is not open. Time that passes while nobody asks is no silence.
     async fn receive(&mut self) -> Result<Option<WatchEventsResponse>, Status> {
         let patience = self.progress.interval() * self.dead_after_intervals;
-        let connection = self
-            .open
-            .as_ref()
-            .map_or_else(|| self.channel.number(), |open| open.connection);
+        let connection = self.open.as_ref().map_or_else(|| self.channel.number(), |open| open.connection);
         let receiving = async {
             let open = match &mut self.open {
                 Some(open) => open,

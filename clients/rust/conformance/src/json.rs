@@ -13,8 +13,7 @@ type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
 static CONTRACT: LazyLock<DescriptorPool> = LazyLock::new(|| {
     let mut pool = DescriptorPool::decode(include_bytes!("contract.binpb").as_slice()).expect("generate.sh wrote it");
-    pool.decode_file_descriptor_set(pb::FILE_DESCRIPTOR_SET)
-        .expect("it is Tonic's");
+    pool.decode_file_descriptor_set(pb::FILE_DESCRIPTOR_SET).expect("it is Tonic's");
     pool
 });
 
@@ -45,10 +44,7 @@ pub(crate) fn details(encoded: &[u8]) -> Vec<Value> {
     let shown = |packed: Any| {
         let name = packed.type_url.rsplit('/').next().unwrap_or_default();
         let value = descriptor(name).and_then(|descriptor| {
-            Ok(serde_json::to_value(DynamicMessage::decode(
-                descriptor,
-                packed.value.as_slice(),
-            )?)?)
+            Ok(serde_json::to_value(DynamicMessage::decode(descriptor, packed.value.as_slice())?)?)
         });
         json!({"type": name, "value": value.unwrap_or(json!({}))})
     };
@@ -56,7 +52,5 @@ pub(crate) fn details(encoded: &[u8]) -> Vec<Value> {
 }
 
 fn descriptor(name: &str) -> Result<MessageDescriptor> {
-    CONTRACT
-        .get_message_by_name(name)
-        .ok_or_else(|| format!("{name} is not in the contract").into())
+    CONTRACT.get_message_by_name(name).ok_or_else(|| format!("{name} is not in the contract").into())
 }

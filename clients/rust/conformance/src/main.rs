@@ -146,10 +146,7 @@ async fn plain(id: i64, client: &Client, command: &Value) -> Result<Value, Box<d
     let mut responses = client.streams().watch_events(request).await?.into_inner();
     while let Some(response) = responses.message().await? {
         let response: WatchEventsResponse = response;
-        say(
-            id,
-            json!({"message": json::encode("callstream.v1.WatchEventsResponse", &response)?}),
-        );
+        say(id, json!({"message": json::encode("callstream.v1.WatchEventsResponse", &response)?}));
     }
     Ok(json!({"code": "OK"}))
 }
@@ -173,14 +170,7 @@ async fn resuming(id: i64, client: &Client, command: &Value) -> Result<Value, Bo
             WatchItem::Events { cursor, events } => {
                 json!({"kind": "events", "cursor": cursor, "events": json::encode_all("callstream.v1.Event", &events)?})
             }
-            WatchItem::Snapshot {
-                cursor,
-                streams,
-                calls,
-                last,
-                reset,
-                ..
-            } => json!({
+            WatchItem::Snapshot { cursor, streams, calls, last, reset, .. } => json!({
                 "kind": "snapshot", "cursor": cursor, "last": last, "reset": reset,
                 "streams": json::encode_all("callstream.v1.Stream", &streams)?,
                 "calls": json::encode_all("callstream.v1.Call", &calls)?,
@@ -208,9 +198,7 @@ fn write(id: i64, command: &Value, mut last: Value) {
 fn say(id: i64, mut line: Value) {
     line["id"] = id.into();
     let mut out = std::io::stdout().lock();
-    writeln!(out, "{line}")
-        .and_then(|()| out.flush())
-        .expect("somebody reads standard output");
+    writeln!(out, "{line}").and_then(|()| out.flush()).expect("somebody reads standard output");
 }
 
 fn lock(cancels: &Cancels) -> std::sync::MutexGuard<'_, HashMap<i64, oneshot::Sender<()>>> {

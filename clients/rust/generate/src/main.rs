@@ -13,6 +13,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     tonic_prost_build::configure()
         .out_dir(folder)
         .build_transport(false) // Client connects
+        .generate_default_stubs(true) // a fake has what its test needs
         .server_mod_attribute(".", r#"#[cfg(feature = "server")]"#)
         .compile_fds(contract)?;
     Ok(())

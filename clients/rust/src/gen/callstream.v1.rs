@@ -725,7 +725,9 @@ pub mod call_service_server {
         async fn dial(
             &self,
             request: tonic::Request<super::DialRequest>,
-        ) -> std::result::Result<tonic::Response<super::DialResponse>, tonic::Status>;
+        ) -> std::result::Result<tonic::Response<super::DialResponse>, tonic::Status> {
+            Err(tonic::Status::unimplemented("Not yet implemented"))
+        }
         /// AnswerCall answers an inbound call. Answering an answered call succeeds. It answers once RELAY has taken the command;
         /// CALL_ANSWERED follows.
         ///
@@ -737,14 +739,21 @@ pub mod call_service_server {
         ) -> std::result::Result<
             tonic::Response<super::AnswerCallResponse>,
             tonic::Status,
-        >;
+        > {
+            Err(tonic::Status::unimplemented("Not yet implemented"))
+        }
         /// EndCall hangs up. Ending an ended call succeeds.
         ///
         /// Errors: as for AnswerCall, without CALL_ENDED.
         async fn end_call(
             &self,
             request: tonic::Request<super::EndCallRequest>,
-        ) -> std::result::Result<tonic::Response<super::EndCallResponse>, tonic::Status>;
+        ) -> std::result::Result<
+            tonic::Response<super::EndCallResponse>,
+            tonic::Status,
+        > {
+            Err(tonic::Status::unimplemented("Not yet implemented"))
+        }
         /// PassCall declines an inbound call, so that RELAY offers it to another client of its context.
         ///
         /// Errors: as for AnswerCall.
@@ -754,14 +763,21 @@ pub mod call_service_server {
         ) -> std::result::Result<
             tonic::Response<super::PassCallResponse>,
             tonic::Status,
-        >;
+        > {
+            Err(tonic::Status::unimplemented("Not yet implemented"))
+        }
         /// GetCall returns a call as the gateway knows it.
         ///
         /// Errors: INVALID_ARGUMENT; NOT_FOUND/CALL_NOT_FOUND.
         async fn get_call(
             &self,
             request: tonic::Request<super::GetCallRequest>,
-        ) -> std::result::Result<tonic::Response<super::GetCallResponse>, tonic::Status>;
+        ) -> std::result::Result<
+            tonic::Response<super::GetCallResponse>,
+            tonic::Status,
+        > {
+            Err(tonic::Status::unimplemented("Not yet implemented"))
+        }
         /// ListCalls returns the calls that match, by create time, in pages.
         ///
         /// Errors: INVALID_ARGUMENT.
@@ -771,7 +787,9 @@ pub mod call_service_server {
         ) -> std::result::Result<
             tonic::Response<super::ListCallsResponse>,
             tonic::Status,
-        >;
+        > {
+            Err(tonic::Status::unimplemented("Not yet implemented"))
+        }
     }
     /// CallService has what a client needs around a stream: the call it belongs to. Inbound calls arrive as CALL_RECEIVED
     /// events of StreamService.WatchEvents.
@@ -1959,7 +1977,9 @@ pub mod gateway_service_server {
         ) -> std::result::Result<
             tonic::Response<super::GetGatewayInfoResponse>,
             tonic::Status,
-        >;
+        > {
+            Err(tonic::Status::unimplemented("Not yet implemented"))
+        }
         /// UpdateContexts adds and removes RELAY contexts: on which inbound calls are received. It holds until the process ends;
         /// the contexts it starts with are a setting.
         ///
@@ -1971,7 +1991,9 @@ pub mod gateway_service_server {
         ) -> std::result::Result<
             tonic::Response<super::UpdateContextsResponse>,
             tonic::Status,
-        >;
+        > {
+            Err(tonic::Status::unimplemented("Not yet implemented"))
+        }
     }
     /// GatewayService tells about the gateway itself.
     #[derive(Debug)]
@@ -3126,7 +3148,9 @@ pub mod stream_service_server {
         ) -> std::result::Result<
             tonic::Response<super::StartStreamResponse>,
             tonic::Status,
-        >;
+        > {
+            Err(tonic::Status::unimplemented("Not yet implemented"))
+        }
         /// StopStream stops a stream, also one that is still starting. Stopping a stream that has ended succeeds. It answers
         /// once RELAY has taken the stop; use wait_until or WaitStream to wait for the end.
         ///
@@ -3138,7 +3162,9 @@ pub mod stream_service_server {
         ) -> std::result::Result<
             tonic::Response<super::StopStreamResponse>,
             tonic::Status,
-        >;
+        > {
+            Err(tonic::Status::unimplemented("Not yet implemented"))
+        }
         /// StopCallStreams stops every active stream of a call and reports on each.
         ///
         /// Errors: INVALID_ARGUMENT; NOT_FOUND/CALL_NOT_FOUND. What went wrong with a single stream is in its result.
@@ -3148,7 +3174,9 @@ pub mod stream_service_server {
         ) -> std::result::Result<
             tonic::Response<super::StopCallStreamsResponse>,
             tonic::Status,
-        >;
+        > {
+            Err(tonic::Status::unimplemented("Not yet implemented"))
+        }
         /// GetStream returns a stream as it is now, or as it ended.
         ///
         /// Errors: INVALID_ARGUMENT; NOT_FOUND/STREAM_NOT_FOUND (never known, or ended so long ago that it was forgotten).
@@ -3158,7 +3186,9 @@ pub mod stream_service_server {
         ) -> std::result::Result<
             tonic::Response<super::GetStreamResponse>,
             tonic::Status,
-        >;
+        > {
+            Err(tonic::Status::unimplemented("Not yet implemented"))
+        }
         /// ListStreams returns the streams that match, by create time, in pages.
         ///
         /// Errors: INVALID_ARGUMENT.
@@ -3168,7 +3198,9 @@ pub mod stream_service_server {
         ) -> std::result::Result<
             tonic::Response<super::ListStreamsResponse>,
             tonic::Status,
-        >;
+        > {
+            Err(tonic::Status::unimplemented("Not yet implemented"))
+        }
         /// WaitStream returns the stream once it has ended, at once if it already has. The deadline bounds it.
         ///
         /// Errors: INVALID_ARGUMENT; NOT_FOUND/STREAM_NOT_FOUND; UNAVAILABLE/DRAINING; DEADLINE_EXCEEDED.
@@ -3178,13 +3210,9 @@ pub mod stream_service_server {
         ) -> std::result::Result<
             tonic::Response<super::WaitStreamResponse>,
             tonic::Status,
-        >;
-        /// Server streaming response type for the WatchEvents method.
-        type WatchEventsStream: tonic::codegen::tokio_stream::Stream<
-                Item = std::result::Result<super::WatchEventsResponse, tonic::Status>,
-            >
-            + std::marker::Send
-            + 'static;
+        > {
+            Err(tonic::Status::unimplemented("Not yet implemented"))
+        }
         /// WatchEvents streams events: first `opened`, then a snapshot if asked for, then every matching event in order.
         /// Each response carries a cursor; a watch that is opened with the last cursor received goes on where that one stopped,
         /// on any later process, without a hole or a repetition.
@@ -3197,9 +3225,11 @@ pub mod stream_service_server {
             &self,
             request: tonic::Request<super::WatchEventsRequest>,
         ) -> std::result::Result<
-            tonic::Response<Self::WatchEventsStream>,
+            tonic::Response<BoxStream<super::WatchEventsResponse>>,
             tonic::Status,
-        >;
+        > {
+            Err(tonic::Status::unimplemented("Not yet implemented"))
+        }
         /// ListEvents returns the same history in pages, for clients that can't stream. With `wait` it is a long poll.
         ///
         /// Errors: as for WatchEvents.
@@ -3209,7 +3239,9 @@ pub mod stream_service_server {
         ) -> std::result::Result<
             tonic::Response<super::ListEventsResponse>,
             tonic::Status,
-        >;
+        > {
+            Err(tonic::Status::unimplemented("Not yet implemented"))
+        }
     }
     /// StreamService starts and stops streams of call audio and tells what becomes of them.
     ///
@@ -3569,7 +3601,7 @@ pub mod stream_service_server {
                     > tonic::server::ServerStreamingService<super::WatchEventsRequest>
                     for WatchEventsSvc<T> {
                         type Response = super::WatchEventsResponse;
-                        type ResponseStream = T::WatchEventsStream;
+                        type ResponseStream = BoxStream<super::WatchEventsResponse>;
                         type Future = BoxFuture<
                             tonic::Response<Self::ResponseStream>,
                             tonic::Status,

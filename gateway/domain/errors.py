@@ -4,6 +4,11 @@
 
     CallstreamError
     ├── InvalidRequest            the request is wrong; every wrong field is listed
+    ├── BadToken                  nobody that the gateway knows
+    ├── Denied                    somebody known, who may not do this
+    │   ├── ScopeMissing          the token is not for this method
+    │   ├── UrlNotAllowed         audio or webhooks may not go there
+    │   └── NotAllowed            the token's limits exclude it
     ├── NotFound
     │   ├── CallNotFound          RELAY knows no such call, or it was forgotten
     │   └── StreamNotFound        the call has no such stream
@@ -14,7 +19,8 @@
     │   └── RelayRejected         RELAY refused the command; carries RELAY's code
     ├── Exhausted
     │   ├── StreamLimit           too many streams on the call
-    │   └── WatchLimit            too many watches
+    │   ├── WatchLimit            too many watches, in all or of one client
+    │   └── RateLimit             too many starts of one client in a short time
     ├── OutOfRange
     │   ├── CursorCompacted       the history up to the oldest cursor is gone
     │   ├── CursorAhead           the cursor lies beyond the newest event
@@ -37,12 +43,14 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 __all__ = [
+    "BadToken",
     "CallEnded",
     "CallNotFound",
     "CallstreamError",
     "CursorAhead",
     "CursorCompacted",
     "DeadlineExceeded",
+    "Denied",
     "DialFailed",
     "Draining",
     "EpochChanged",
@@ -50,16 +58,20 @@ __all__ = [
     "FailedPrecondition",
     "InvalidRequest",
     "JournalUnavailable",
+    "NotAllowed",
     "NotFound",
     "OutOfRange",
     "OutcomeUnknown",
+    "RateLimit",
     "RelayDisconnected",
     "RelayFailed",
     "RelayRejected",
+    "ScopeMissing",
     "StreamExists",
     "StreamLimit",
     "StreamNotFound",
     "Unavailable",
+    "UrlNotAllowed",
     "Violation",
     "WatchExpired",
     "WatchLimit",
@@ -93,6 +105,68 @@ class InvalidRequest(CallstreamError):
     def __init__(self, violations: Sequence[Violation]) -> None:
         self.violations = tuple(violations)
         super().__init__("; ".join(f"{v.field}: {v.description}" for v in self.violations))
+
+
+class BadToken(CallstreamError):
+    """Nobody that the gateway knows: no token, none of its tokens, or one that has expired. It does not say which."""
+
+    reason = "BAD_TOKEN"
+
+    def __init__(self) -> None:
+        super().__init__("a valid token is needed: send it as metadata, authorization: Bearer <token>")
+
+
+class Denied(CallstreamError):
+    """Somebody whom the gateway knows may not do this, however often it is tried."""
+
+
+class ScopeMissing(Denied):
+    """The token is not for this method; `scope` would be."""
+
+    reason = "SCOPE"
+
+    def __init__(self, method: str, scope: str) -> None:
+        self.method = method
+        self.scope = scope
+        super().__init__(f"{method} needs a token with the scope {scope}")
+
+    @property
+    def details(self) -> Mapping[str, str]:
+        """The method and the scope that it needs."""
+        return {"method": self.method, "scope": self.scope}
+
+
+class UrlNotAllowed(Denied):
+    """Audio or webhooks may not go there; `field` is the request's, `place` the host and port that nobody allowed."""
+
+    reason = "URL_NOT_ALLOWED"
+
+    def __init__(self, field: str, place: str) -> None:
+        self.field = field
+        self.place = place
+        super().__init__(
+            f"{field} leads to {place}, which is on no allow list: use an allowed host, or have it allowed"
+        )
+
+    @property
+    def details(self) -> Mapping[str, str]:
+        """The field, and its host and port."""
+        return {"field": self.field, "place": self.place}
+
+
+class NotAllowed(Denied):
+    """The token is limited, and this lies beyond; `limit` is the key of the limit in the tokens file."""
+
+    reason = "NOT_ALLOWED"
+
+    def __init__(self, limit: str, message: str) -> None:
+        self.limit = limit
+        super().__init__(message)
+
+    @property
+    def details(self) -> Mapping[str, str]:
+        """The limit."""
+        return {"limit": self.limit}
 
 
 class NotFound(CallstreamError):
@@ -223,9 +297,15 @@ class StreamLimit(Exhausted):
 
 
 class WatchLimit(Exhausted):
-    """The process serves as many watches as it may."""
+    """The process serves as many watches as it may, in all or of this client."""
 
     reason = "WATCH_LIMIT"
+
+
+class RateLimit(Exhausted):
+    """The client has started as many streams as it may for now; `retry_after` is when the next one is due."""
+
+    reason = "RATE_LIMIT"
 
 
 class OutOfRange(CallstreamError):

@@ -4,12 +4,16 @@
 status              errors (reason)                                                details beside ErrorInfo
 ==================  =============================================================  =======================
 INVALID_ARGUMENT    InvalidRequest (INVALID_REQUEST)                               BadRequest
+UNAUTHENTICATED     BadToken (BAD_TOKEN)
+PERMISSION_DENIED   ScopeMissing (SCOPE), UrlNotAllowed (URL_NOT_ALLOWED),
+                    NotAllowed (NOT_ALLOWED)
 NOT_FOUND           CallNotFound (CALL_NOT_FOUND),
                     StreamNotFound (STREAM_NOT_FOUND)
 ALREADY_EXISTS      StreamExists (STREAM_EXISTS)
 FAILED_PRECONDITION CallEnded (CALL_ENDED), DialFailed (DIAL_FAILED),
                     RelayRejected (RELAY_REJECTED)
-RESOURCE_EXHAUSTED  StreamLimit (STREAM_LIMIT), WatchLimit (WATCH_LIMIT)           RetryInfo
+RESOURCE_EXHAUSTED  StreamLimit (STREAM_LIMIT), WatchLimit (WATCH_LIMIT),          RetryInfo
+                    RateLimit (RATE_LIMIT)
 OUT_OF_RANGE        CursorCompacted (CURSOR_COMPACTED),
                     CursorAhead (CURSOR_AHEAD),
                     EpochChanged (EPOCH_CHANGED)
@@ -35,9 +39,11 @@ from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-unty
 from grpc_status import rpc_status  # type: ignore[import-untyped]
 
 from gateway.domain.errors import (
+    BadToken,
     CallstreamError,
     CursorCompacted,
     DeadlineExceeded,
+    Denied,
     Exhausted,
     FailedPrecondition,
     InvalidRequest,
@@ -58,6 +64,8 @@ DOMAIN: Final = "callstream"
 
 _CODES: Final[Mapping[type[CallstreamError], grpc.StatusCode]] = {
     InvalidRequest: grpc.StatusCode.INVALID_ARGUMENT,
+    BadToken: grpc.StatusCode.UNAUTHENTICATED,
+    Denied: grpc.StatusCode.PERMISSION_DENIED,
     NotFound: grpc.StatusCode.NOT_FOUND,
     StreamExists: grpc.StatusCode.ALREADY_EXISTS,
     FailedPrecondition: grpc.StatusCode.FAILED_PRECONDITION,

@@ -14,6 +14,10 @@ LEAVES: Final[dict[type[CallstreamError], Callable[[], CallstreamError]]] = {
     errors.InvalidRequest: lambda: errors.InvalidRequest(
         [Violation("url", "use wss://"), Violation("name", "too long")]
     ),
+    errors.BadToken: errors.BadToken,
+    errors.ScopeMissing: lambda: errors.ScopeMissing("StartStream", "streams:write"),
+    errors.UrlNotAllowed: lambda: errors.UrlNotAllowed("url", "evil.example.com:443"),
+    errors.NotAllowed: lambda: errors.NotAllowed("contexts", "not for a token of some contexts"),
     errors.CallNotFound: lambda: errors.CallNotFound("call-1"),
     errors.StreamNotFound: lambda: errors.StreamNotFound("call-1", "stream-1"),
     errors.StreamExists: lambda: errors.StreamExists("call-1", "stream-1", "STREAMING", "wss://a"),
@@ -22,6 +26,7 @@ LEAVES: Final[dict[type[CallstreamError], Callable[[], CallstreamError]]] = {
     errors.RelayRejected: lambda: errors.RelayRejected("calling.stream", "422", "bad codec"),
     errors.StreamLimit: lambda: errors.StreamLimit(7, "too many streams"),
     errors.WatchLimit: lambda: errors.WatchLimit(8, "too many watches", 2.5),
+    errors.RateLimit: lambda: errors.RateLimit(5, "too many starts", 0.25),
     errors.CursorCompacted: lambda: errors.CursorCompacted(3, 9),
     errors.CursorAhead: lambda: errors.CursorAhead(9, 3),
     errors.EpochChanged: lambda: errors.EpochChanged("aaaa", "bbbb"),
@@ -34,6 +39,9 @@ LEAVES: Final[dict[type[CallstreamError], Callable[[], CallstreamError]]] = {
     errors.DeadlineExceeded: lambda: errors.DeadlineExceeded("too late", sent=True),
 }
 DETAILS: Final[dict[type[CallstreamError], dict[str, str]]] = {
+    errors.ScopeMissing: {"method": "StartStream", "scope": "streams:write"},
+    errors.UrlNotAllowed: {"field": "url", "place": "evil.example.com:443"},
+    errors.NotAllowed: {"limit": "contexts"},
     errors.CallNotFound: {"call_id": "call-1"},
     errors.StreamNotFound: {"call_id": "call-1", "stream": "stream-1"},
     errors.StreamExists: {"call_id": "call-1", "control_id": "stream-1", "state": "STREAMING", "url": "wss://a"},
@@ -42,6 +50,7 @@ DETAILS: Final[dict[type[CallstreamError], dict[str, str]]] = {
     errors.RelayRejected: {"relay_method": "calling.stream", "relay_code": "422", "relay_message": "bad codec"},
     errors.StreamLimit: {"limit": "7"},
     errors.WatchLimit: {"limit": "8"},
+    errors.RateLimit: {"limit": "5"},
     errors.CursorCompacted: {"oldest_sequence": "9"},
     errors.CursorAhead: {"head_sequence": "3"},
     errors.EpochChanged: {"cursor_epoch": "aaaa", "epoch": "bbbb"},
@@ -56,12 +65,15 @@ NAMES: Final = {
     "control_id",
     "cursor_epoch",
     "epoch",
+    "field",
     "head",
     "limit",
     "message",
     "method",
     "oldest",
+    "place",
     "retry_after",
+    "scope",
     "sent",
     "state",
     "stream",
@@ -103,12 +115,15 @@ def test_every_error_that_can_be_met_is_tested_here() -> None:
 
 
 def test_reasons_are_words_of_their_own() -> None:
-    """Each error has a reason in upper snake case that no other has, and but for one its class is named after it."""
+    """Each error has a reason in upper snake case that no other has, and but for two its class is named after it."""
     reasons = {kind.reason: kind.__name__ for kind in LEAVES}
     assert len(reasons) == len(LEAVES)
     for reason, name in reasons.items():
         assert re.fullmatch(r"[A-Z]+(_[A-Z]+)*", reason)
-        assert reason.replace("_", "").lower() == name.lower() or (reason, name) == ("MAX_AGE", "WatchExpired")
+        assert reason.replace("_", "").lower() == name.lower() or (reason, name) in {
+            ("MAX_AGE", "WatchExpired"),
+            ("SCOPE", "ScopeMissing"),
+        }
 
 
 @by_name
@@ -156,6 +171,7 @@ def test_what_can_be_tried_again_says_when() -> None:
     assert {name: seconds for name, seconds in waits.items() if seconds is not None} == {
         "StreamLimit": 1.0,
         "WatchLimit": 2.5,
+        "RateLimit": 0.25,
         "RelayDisconnected": 1.0,
         "RelayFailed": 1.0,
         "JournalUnavailable": 1.0,

@@ -24,6 +24,10 @@ SECRET = "hunter2"
 
 STATUSES: list[tuple[CallstreamError, grpc.StatusCode]] = [
     (errors.InvalidRequest([Violation("url", "use wss://")]), grpc.StatusCode.INVALID_ARGUMENT),
+    (errors.BadToken(), grpc.StatusCode.UNAUTHENTICATED),
+    (errors.ScopeMissing("StartStream", "streams:write"), grpc.StatusCode.PERMISSION_DENIED),
+    (errors.UrlNotAllowed("url", "evil.example.com:443"), grpc.StatusCode.PERMISSION_DENIED),
+    (errors.NotAllowed("contexts", "not for this token"), grpc.StatusCode.PERMISSION_DENIED),
     (errors.CallNotFound("c"), grpc.StatusCode.NOT_FOUND),
     (errors.StreamNotFound("c", "s"), grpc.StatusCode.NOT_FOUND),
     (errors.StreamExists("c", "s", "STREAMING", "wss://x"), grpc.StatusCode.ALREADY_EXISTS),
@@ -32,6 +36,7 @@ STATUSES: list[tuple[CallstreamError, grpc.StatusCode]] = [
     (errors.RelayRejected("calling.stream", "422", "bad"), grpc.StatusCode.FAILED_PRECONDITION),
     (errors.StreamLimit(8, "too many"), grpc.StatusCode.RESOURCE_EXHAUSTED),
     (errors.WatchLimit(8, "too many", retry_after=2.5), grpc.StatusCode.RESOURCE_EXHAUSTED),
+    (errors.RateLimit(8, "too fast", retry_after=0.125), grpc.StatusCode.RESOURCE_EXHAUSTED),
     (errors.CursorCompacted(3, 7), grpc.StatusCode.OUT_OF_RANGE),
     (errors.CursorAhead(9, 7), grpc.StatusCode.OUT_OF_RANGE),
     (errors.EpochChanged("a", "b"), grpc.StatusCode.OUT_OF_RANGE),

@@ -20,6 +20,10 @@ EPOCH = "0123456789abcdef"
 # DESIGN's table, class by class; the words are what each error is made with.
 EXPECTED: list[tuple[CallstreamError, grpc.StatusCode, str]] = [
     (errors.InvalidRequest([Violation("url", "use wss://")]), grpc.StatusCode.INVALID_ARGUMENT, "INVALID_REQUEST"),
+    (errors.BadToken(), grpc.StatusCode.UNAUTHENTICATED, "BAD_TOKEN"),
+    (errors.ScopeMissing("m", "streams:write"), grpc.StatusCode.PERMISSION_DENIED, "SCOPE"),
+    (errors.UrlNotAllowed("url", "x:443"), grpc.StatusCode.PERMISSION_DENIED, "URL_NOT_ALLOWED"),
+    (errors.NotAllowed("contexts", "no"), grpc.StatusCode.PERMISSION_DENIED, "NOT_ALLOWED"),
     (errors.CallNotFound("c"), grpc.StatusCode.NOT_FOUND, "CALL_NOT_FOUND"),
     (errors.StreamNotFound("c", "s"), grpc.StatusCode.NOT_FOUND, "STREAM_NOT_FOUND"),
     (errors.StreamExists("c", "s", "STREAMING", "wss://x"), grpc.StatusCode.ALREADY_EXISTS, "STREAM_EXISTS"),
@@ -28,6 +32,7 @@ EXPECTED: list[tuple[CallstreamError, grpc.StatusCode, str]] = [
     (errors.RelayRejected("calling.stream", "422", "bad"), grpc.StatusCode.FAILED_PRECONDITION, "RELAY_REJECTED"),
     (errors.StreamLimit(8, "too many"), grpc.StatusCode.RESOURCE_EXHAUSTED, "STREAM_LIMIT"),
     (errors.WatchLimit(8, "too many"), grpc.StatusCode.RESOURCE_EXHAUSTED, "WATCH_LIMIT"),
+    (errors.RateLimit(8, "too fast"), grpc.StatusCode.RESOURCE_EXHAUSTED, "RATE_LIMIT"),
     (errors.CursorCompacted(3, 7), grpc.StatusCode.OUT_OF_RANGE, "CURSOR_COMPACTED"),
     (errors.CursorAhead(9, 7), grpc.StatusCode.OUT_OF_RANGE, "CURSOR_AHEAD"),
     (errors.EpochChanged("a", "b"), grpc.StatusCode.OUT_OF_RANGE, "EPOCH_CHANGED"),
@@ -132,6 +137,7 @@ class TestDetails:
         assert may == {
             errors.StreamLimit,
             errors.WatchLimit,
+            errors.RateLimit,
             errors.RelayDisconnected,
             errors.RelayFailed,
             errors.JournalUnavailable,

@@ -37,7 +37,9 @@ _log = structlog.get_logger(__name__)
 RpcContext = grpc.aio.ServicerContext[bytes, bytes]
 
 
+_REQUEST_ID: Final = "x-request-id"
 _MAX_REQUEST_ID: Final = 128
+_IDS: Final = ("call_id", "control_id")
 
 
 class Call:
@@ -52,10 +54,13 @@ class Call:
         """What came with the request; of a key that came twice the last value."""
         self.peer = context.peer()
         """Where it came from, like ipv4:127.0.0.1:51234."""
-        self.request_id = _request_id(self.metadata.get("x-request-id"))
+        self.request_id = _request_id(self.metadata.get(_REQUEST_ID))
         """What logs know this RPC by: the client's word for it, or one made up."""
         self.client: Client = ANYONE
         """Who asks; the gate tells."""
+        self.call_id = ""
+        self.control_id = ""
+        """What the request is about, as far as it has come and says so."""
 
 
 def _request_id(given: object) -> str:
@@ -154,36 +159,38 @@ def service_handlers(
 
 
 def _handler(method: MethodDescriptor, handler: Any, around: Surroundings) -> "grpc.RpcMethodHandler[bytes, bytes]":
-    request_class = GetMessageClass(method.input_type)
+    parse = _parser(method)
 
     async def unary(data: bytes, context: RpcContext) -> bytes:
         call = Call(context)
+        context.set_trailing_metadata(_trailer(call))
         observation = around.observer.began(method, call)
         try:
             call.client = around.gate.admit(method, call)
-            response: Message = await handler(_parse(request_class, data), call)
+            response: Message = await handler(parse(data, call), call)
             encoded = response.SerializeToString()
         except asyncio.CancelledError:
             observation.ended(grpc.StatusCode.CANCELLED, "")
             raise
         except Exception as error:  # noqa: BLE001 - the status table has a row for everything
-            await _abort(context, _status(method, error, around, observation))
+            await _abort(context, _status(method, error, around, observation), call)
         observation.ended(grpc.StatusCode.OK, "")
         return encoded
 
     async def watch(data: bytes, context: RpcContext) -> AsyncIterator[bytes]:
         call = Call(context)
+        context.set_trailing_metadata(_trailer(call))
         observation = around.observer.began(method, call)
         try:
             call.client = around.gate.admit(method, call)
-            async for response in handler(_parse(request_class, data), call):
+            async for response in handler(parse(data, call), call):
                 yield response
                 observation.sent()
         except (asyncio.CancelledError, GeneratorExit):
             observation.ended(grpc.StatusCode.CANCELLED, "")
             raise
         except Exception as error:  # noqa: BLE001 - the status table has a row for everything
-            await _abort(context, _status(method, error, around, observation))
+            await _abort(context, _status(method, error, around, observation), call)
         observation.ended(grpc.StatusCode.OK, "")
 
     if method.server_streaming:
@@ -201,13 +208,28 @@ def _status(method: MethodDescriptor, error: Exception, around: Surroundings, ob
     return status
 
 
-async def _abort(context: RpcContext, status: grpc.Status) -> NoReturn:
-    await context.abort(status.code, status.details, status.trailing_metadata)
+async def _abort(context: RpcContext, status: grpc.Status, call: Call) -> NoReturn:
+    await context.abort(status.code, status.details, (*status.trailing_metadata, *_trailer(call)))
 
 
-def _parse(request_class: type[Message], data: bytes) -> Message:
-    try:
-        return request_class.FromString(data)
-    except DecodeError as error:
-        message = f"the bytes are no {request_class.DESCRIPTOR.full_name}; generate stubs from this version's proto"
-        raise InvalidRequest([Violation("", message)]) from error
+def _trailer(call: Call) -> tuple[tuple[str, str]]:
+    """By what the log knows an RPC, for whoever asks about it."""
+    return ((_REQUEST_ID, call.request_id),)
+
+
+def _parser(method: MethodDescriptor) -> Callable[[bytes, Call], Message]:
+    """Makes requests of bytes, and notes what they are about."""
+    request_class = GetMessageClass(method.input_type)
+    ids = [name for name in _IDS if name in method.input_type.fields_by_name]
+
+    def parse(data: bytes, call: Call) -> Message:
+        try:
+            request = request_class.FromString(data)
+        except DecodeError as error:
+            message = f"the bytes are no {method.input_type.full_name}; generate stubs from this version's proto"
+            raise InvalidRequest([Violation("", message)]) from error
+        for name in ids:
+            setattr(call, name, getattr(request, name))
+        return request
+
+    return parse

@@ -2,14 +2,12 @@
 
 import asyncio
 import contextlib
-import signal
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import grpc.aio
 import structlog
 
 from gateway import __version__
@@ -23,39 +21,21 @@ from gateway.relay.session import CredentialsRefused, Session, SessionObserver, 
 from gateway.service.codec import ContractCodec
 from gateway.service.info import Identity
 from gateway.service.services import Services
+from gateway.serving.ending import bounded, stop_signals
+from gateway.serving.failure import EXIT_CREDENTIALS, EXIT_START, StartFailed
+from gateway.serving.listener import listen, new_server
 from gateway.settings.settings import MEMORY, Settings
 
 __all__ = ["EXIT_CREDENTIALS", "EXIT_START", "StartFailed", "serve"]
 
 _log = structlog.get_logger(__name__)
 
-EXIT_START: Final = 4
-"""Exit code: the process could not begin to serve (port taken, data directory unusable)."""
-EXIT_CREDENTIALS: Final = 5
-"""Exit code: RELAY refuses the credentials."""
-
-_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
-_LAST_WORDS: Final = 1.0
-"""Seconds for the answers to requests that used up the time to drain."""
-_OPTIONS: Final = (
-    ("grpc.so_reuseport", 0),  # two gateways on one port would share its clients by chance
-    # A storm of reconnecting watches is let in: beyond 1,000 calls not yet accepted gRPC resets them otherwise.
-    ("grpc.server.max_pending_requests", 50_000),
-    ("grpc.server.max_pending_requests_hard_limit", 50_000),
-    # Clients may ping to find dead connections.
-    ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
-    ("grpc.keepalive_permit_without_calls", 1),
-    ("grpc.keepalive_time_ms", 60_000),
-    ("grpc.keepalive_timeout_ms", 20_000),
-)
-
-
-class StartFailed(Exception):
-    """The process cannot serve; the message is one line that says what to do."""
-
-    def __init__(self, message: str, exit_code: int = EXIT_START) -> None:
-        self.exit_code = exit_code
-        super().__init__(message)
+_LAST_WORDS: Final = 0.25
+"""Seconds that the last answers have to reach their clients."""
+_LATER: Final = 1.0
+"""Seconds beyond the grace for commands that are cancelled then, to say so."""
+_SESSION_LEAVES_WITHIN: Final = 5.0
+"""Seconds to leave RELAY, also when its socket or the journal hangs. The journal's own end has its own bound."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,19 +86,11 @@ def _load(engine: Engine, data_dir: str) -> None:
         raise StartFailed(message) from error
 
 
-async def _listen(server: grpc.aio.Server, address: str) -> str:
-    """Binds and starts the server; returns the address with the port that it got."""
-    try:
-        port = server.add_insecure_port(address)
-    except RuntimeError as error:
-        message = f"cannot listen on {address}: is another process there? use --listen to name another address"
-        raise StartFailed(message) from error
-    await server.start()
-    return address if address.startswith("unix:") else f"{address.rpartition(':')[0]}:{port}"
-
-
 async def serve(
-    settings: Settings, on_ready: Callable[[str], None] | None = None, stop: asyncio.Event | None = None
+    settings: Settings,
+    on_ready: Callable[[str], None] | None = None,
+    stop: asyncio.Event | None = None,
+    on_drained: Callable[[], None] | None = None,
 ) -> None:
     """Serves until it is to stop, then drains and returns.
 
@@ -126,6 +98,8 @@ async def serve(
         settings: The settings.
         on_ready: Called with the address once gRPC is served; RELAY may not be connected yet.
         stop: Set it to stop. Without it SIGTERM and SIGINT do; with it they are the caller's.
+        on_drained: Called when nothing is left to do but to close connections. A process may end in it: what still
+            arrives then fails with UNAVAILABLE, whereas gRPC's own way to stop a server fails it with a bare CANCELLED.
 
     Raises:
         StartFailed: It cannot serve.
@@ -135,54 +109,63 @@ async def serve(
         engine = _engine(settings, storage)
         _load(engine, settings.data_dir)
         identity = Identity(uuid.uuid4().hex[:12], settings.endpoint().host, settings.credentials().project)
-        services = Services(engine, identity, settings.max_watches)
-        server = grpc.aio.server(options=_OPTIONS)
+        services = Services(engine, identity, settings.max_watches, max_watch_age=settings.max_watch_age)
+        server = new_server(settings)
         await services.register(server)
-        address = await _listen(server, settings.listen)
+        address = await listen(server, settings)
         try:
-            with _signals() if stop is None else contextlib.nullcontext(stop) as stopping:
-                await _run(engine, services, server, stopping, settings.drain_grace, address, on_ready)
+            with stop_signals() if stop is None else contextlib.nullcontext(stop) as stopping:
+                async with _background(engine, services, stopping) as background:
+                    _log.info("serving", address=address, version=__version__, tls=bool(settings.tls_cert_file))
+                    if on_ready is not None:
+                        on_ready(address)
+                    await stopping.wait()
+                    if not background.failed.done():
+                        await _drain(engine, services, background, settings.drain_grace)
+                        await storage.journal.close()
+                        await asyncio.sleep(_LAST_WORDS)
+                        _log.info("ended")
+                        if on_drained is not None:
+                            on_drained()
+                if background.failed.done():
+                    raise background.failed.result()
         finally:
             await server.stop(0)
     finally:
         await storage.journal.close()
 
 
-async def _run(
-    engine: Engine,
-    services: Services,
-    server: grpc.aio.Server,
-    stop: asyncio.Event,
-    grace: float,
-    address: str,
-    on_ready: Callable[[str], None] | None,
-) -> None:
-    async with _background(engine, services, stop) as failed:
-        _log.info("serving", address=address, version=__version__)
-        if on_ready is not None:
-            on_ready(address)
-        await stop.wait()
-        if not failed.done():
-            _log.info("draining", grace=grace)
-            loop = asyncio.get_running_loop()
-            end = loop.time() + grace
-            await services.drain()
-            await engine.drain(grace)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout_at(end):
-                    await services.watches_closed()
-            # What is still open then would last for ever (a watch of the health service), or has had its time.
-            await server.stop(_LAST_WORDS)
-            await engine.close()
-    if failed.done():
-        raise failed.result()
+@dataclass(frozen=True, slots=True)
+class _Background:
+    """What runs beside the server.
+
+    Attributes:
+        engine: Ends when it has left RELAY.
+        failed: Gets its result when the credentials are refused.
+    """
+
+    engine: asyncio.Task[None]
+    failed: asyncio.Future[StartFailed]
+
+
+async def _drain(engine: Engine, services: Services, background: _Background, grace: float) -> None:
+    """Lets open requests end within `grace` seconds, then leaves RELAY. Commands are refused, reads still answered."""
+    _log.info("draining", grace=grace)
+    loop = asyncio.get_running_loop()
+    end = loop.time() + grace
+    await services.drain()
+    await bounded("finish commands", grace + _LATER, engine.drain(grace))
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout_at(end):
+            await services.watches_closed()
+    # What is still open would last for ever (a watch of the health service), or has had its time.
+    if not await bounded("leave RELAY", _SESSION_LEAVES_WITHIN, engine.close()):
+        background.engine.cancel()  # it would meet a closed journal
 
 
 @contextlib.asynccontextmanager
-async def _background(
-    engine: Engine, services: Services, stop: asyncio.Event
-) -> AsyncIterator[asyncio.Future[StartFailed]]:
-    """Runs engine and health; a refusal of the credentials ends the process, and is the result of the future."""
+async def _background(engine: Engine, services: Services, stop: asyncio.Event) -> AsyncIterator[_Background]:
+    """Runs engine and health until the end of the block. Refused credentials stop the process."""
     failed: asyncio.Future[StartFailed] = asyncio.get_running_loop().create_future()
 
     async def run() -> None:
@@ -193,26 +176,10 @@ async def _background(
             stop.set()
 
     async with asyncio.TaskGroup() as tasks:
-        background = [
-            tasks.create_task(run(), name="engine"),
-            tasks.create_task(services.health.run(), name="health"),
-        ]
+        running = tasks.create_task(run(), name="engine")
+        health = tasks.create_task(services.health.run(), name="health")
         try:
-            yield failed
+            yield _Background(running, failed)
         finally:
-            for task in background:
-                task.cancel()
-
-
-@contextlib.contextmanager
-def _signals() -> Iterator[asyncio.Event]:
-    """An event that SIGTERM and SIGINT set."""
-    loop = asyncio.get_running_loop()
-    stop = asyncio.Event()
-    for number in _SIGNALS:
-        loop.add_signal_handler(number, stop.set)
-    try:
-        yield stop
-    finally:
-        for number in _SIGNALS:
-            loop.remove_signal_handler(number)
+            running.cancel()
+            health.cancel()

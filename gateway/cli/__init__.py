@@ -29,8 +29,9 @@ Exit codes:
   1    refused by the server; not serving (health); failed (demo)
   2    wrong usage or settings
   3    not connected, unavailable, or no answer in time: trying again may help
-  4    could not start: port taken, data directory unusable, package missing
+  4    could not start: port taken, certificate or data directory unusable, package missing
   5    RELAY refuses the credentials
+  6    ended at once by a second signal (serve)
   130  interrupted
   141  the reader of the output has gone
 """

@@ -132,7 +132,7 @@ def _metavar(name: str) -> str:
         return "DURATION"
     if annotation is int:
         return "SIZE" if name == "retention_size" else "NUMBER"
-    if name in {"config", "relay_ca_file"}:
+    if name == "config" or name.endswith("_file"):
         return "FILE"
     words = [word for word in get_args(annotation) if isinstance(word, str)]
     return "|".join(words) or "TEXT"

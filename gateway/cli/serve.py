@@ -23,7 +23,16 @@ def command(**flags: Any) -> None:
     500ms, 90s, 36h, 7d; sizes are bytes or like 500MB, 1GiB.
 
     One line on standard error tells the address once gRPC is served. RELAY may not be connected by then:
-    `callstream health` tells that. SIGTERM and SIGINT let open requests end before the process does.
+    `callstream health` tells that. SIGTERM and SIGINT let open requests end before the process does; a second one
+    ends it at once.
+
+    \b
+    Exit codes:
+      0  ended by a signal, everything finished
+      2  wrong settings
+      4  could not start: address taken, TLS certificate or data directory unusable
+      5  RELAY refuses the credentials
+      6  ended at once by a second signal
     """
     settings = load(flags).settings
     configure_logging(settings.log_level, settings.log_format, settings.secrets)
@@ -34,10 +43,15 @@ def command(**flags: Any) -> None:
     from gateway.server import StartFailed, serve
 
     try:
-        uvloop.run(serve(settings, on_ready=_announce))
+        uvloop.run(serve(settings, on_ready=_announce, on_drained=_end))
     except StartFailed as error:
         raise Failure(str(error), error.exit_code) from error
 
 
 def _announce(address: str) -> None:
     remark(f"callstream serves gRPC on {address}")
+
+
+def _end() -> None:
+    """Ends here: see `serve`, and nothing that Python does at its end (waiting for threads) can hold it up any more."""
+    os._exit(0)

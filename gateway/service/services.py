@@ -17,13 +17,15 @@ from gateway.service.rpc import Surroundings, service_handlers
 from gateway.service.streams import Streams
 from gateway.service.watch import DeliveryObserver, Watches, untold
 
-__all__ = ["SERVICES", "Services"]
+__all__ = ["DESCRIPTORS", "SERVICES", "Services"]
 
 _STREAM: Final = stream_service_pb2.DESCRIPTOR.services_by_name["StreamService"]
 _CALL: Final = call_service_pb2.DESCRIPTOR.services_by_name["CallService"]
 _GATEWAY: Final = gateway_service_pb2.DESCRIPTOR.services_by_name["GatewayService"]
 
-SERVICES: Final = (_STREAM.full_name, _CALL.full_name, _GATEWAY.full_name)
+DESCRIPTORS: Final = (_STREAM, _CALL, _GATEWAY)
+"""The contract's services."""
+SERVICES: Final = tuple(service.full_name for service in DESCRIPTORS)
 """The full names of the contract's services."""
 
 
@@ -37,6 +39,7 @@ class Services:
         max_watches: int,
         around: Surroundings | None = None,
         delivered: DeliveryObserver = untold,
+        max_watch_age: float = 0.0,
     ) -> None:
         """Makes the handlers.
 
@@ -46,10 +49,11 @@ class Services:
             max_watches: How many may be open.
             around: What every RPC passes; its epoch is the journal's, whatever it says.
             delivered: Is told how long events took to their watches.
+            max_watch_age: Seconds that a watch lasts, more or less by a tenth; 0 for ever.
         """
         self._engine = engine
         self._around = replace(around or Surroundings(), epoch=engine.journal.epoch)
-        self.watches = Watches(engine, identity.replica, max_watches, delivered)
+        self.watches = Watches(engine, identity.replica, max_watches, delivered, max_watch_age)
         self._history = History(engine)
         self._info = Info(engine, self.watches, identity)
         self.health = Health(engine, SERVICES)

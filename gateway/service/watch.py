@@ -6,6 +6,7 @@ message. One loop sends everything, so a bookmark cannot overtake an event.
 """
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 
 from callstream.v1 import stream_pb2, stream_service_pb2
@@ -31,6 +32,7 @@ _SNAPSHOT_PART = 500
 """Streams and calls in one part at most."""
 _STREAM_ENDS = frozenset({EventType.STREAM_FINISHED, EventType.STREAM_FAILED})
 _RETRY_AFTER = 1.0
+_JITTER = 0.1
 
 DeliveryObserver = Callable[[float], None]
 """Is told, once per message of events that are new, how many seconds ago the oldest of them came in. gRPC has taken the
@@ -44,11 +46,24 @@ def untold(_seconds: float) -> None:
 class Watches:
     """Serves WatchEvents, and knows all watches that are open."""
 
-    def __init__(self, engine: Engine, replica: str, limit: int, delivered: DeliveryObserver = untold) -> None:
+    def __init__(
+        self, engine: Engine, replica: str, limit: int, delivered: DeliveryObserver = untold, max_age: float = 0.0
+    ) -> None:
+        """Prepares it.
+
+        Args:
+            engine: Where events are.
+            replica: The name of this process.
+            limit: How many watches may be open.
+            delivered: Is told how long events took.
+            max_age: Seconds that a watch lasts, more or less by a tenth, so that watches which were opened together
+                do not come back together; 0 for ever. A shorter max_age of the request comes first.
+        """
         self._engine = engine
         self._replica = replica
         self._limit = limit
         self._delivered = delivered
+        self._max_age = max_age
         self._open: set[_Watch] = set()
         self._none_open = asyncio.Event()
         self._none_open.set()
@@ -85,7 +100,7 @@ class Watches:
             raise Draining("this process is shutting down; watch at another one", _RETRY_AFTER)
         if len(self._open) >= self._limit:
             raise WatchLimit(self._limit, f"{self._limit} watches are open, as many as are allowed")
-        watch = _Watch(self._engine, query, self._replica, self._delivered)
+        watch = _Watch(self._engine, query, self._replica, self._delivered, self._age(query.max_age))
         self._open.add(watch)
         self._none_open.clear()
         try:
@@ -96,14 +111,24 @@ class Watches:
             if not self._open:
                 self._none_open.set()
 
+    def _age(self, asked: float | None) -> float | None:
+        """Seconds that a watch may last whose request asks for so many; None for ever."""
+        if not self._max_age:
+            return asked
+        given = self._max_age * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311 - not a secret
+        return given if asked is None else min(asked, given)
+
 
 class _Watch:
-    def __init__(self, engine: Engine, query: WatchQuery, replica: str, delivered: DeliveryObserver) -> None:
+    def __init__(
+        self, engine: Engine, query: WatchQuery, replica: str, delivered: DeliveryObserver, max_age: float | None
+    ) -> None:
         self._engine = engine
         self._journal: Journal = engine.journal
         self._query = query
         self._replica = replica
         self._delivered = delivered
+        self._max_age = max_age
         self._filter: Filter | None = None if query.filter.accepts_all else query.filter
         self._position = engine.journal.head
         self._in_step = False
@@ -130,7 +155,7 @@ class _Watch:
             Draining, WatchExpired: After `closing`.
         """
         loop = asyncio.get_running_loop()
-        expiry = None if self._query.max_age is None else loop.time() + self._query.max_age
+        expiry = None if self._max_age is None else loop.time() + self._max_age
         registry = self._engine.registry
         if self._query.include_snapshot:
             # The registry runs a moment ahead of what is durable: the snapshot is of what it knows now, and is shown

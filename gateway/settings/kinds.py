@@ -13,7 +13,7 @@ from pydantic_settings import NoDecode
 
 from gateway.settings.units import format_duration, format_size, parse_duration, parse_size
 
-__all__ = ["Names", "Secret", "Switch", "Text", "count", "duration", "one_of", "shown", "size"]
+__all__ = ["Names", "Secret", "Switch", "Text", "count", "duration", "duration_or_never", "one_of", "shown", "size"]
 
 _MAX_SHOWN: Final = 80
 _SWITCHES: Final = {
@@ -25,6 +25,11 @@ _SWITCHES: Final = {
 def duration(lowest: float, highest: float) -> BeforeValidator:
     """Takes seconds, or text like "90s"; bounds in seconds."""
     return _bounded(parse_duration, format_duration, lowest, highest)
+
+
+def duration_or_never(lowest: float, highest: float) -> BeforeValidator:
+    """Takes a duration between the bounds in seconds, or 0 for what never happens."""
+    return _bounded(parse_duration, format_duration, lowest, highest, or_zero=True)
 
 
 def size(lowest: int, highest: int) -> BeforeValidator:
@@ -56,17 +61,18 @@ def shown(value: object) -> str:
 
 
 def _bounded(
-    parse: Callable[[str], float], show: Callable[[Any], str], lowest: float, highest: float
+    parse: Callable[[str], float], show: Callable[[Any], str], lowest: float, highest: float, *, or_zero: bool = False
 ) -> BeforeValidator:
+    allowed = f"use {show(lowest)} to {show(highest)}{', or 0' if or_zero else ''}"
+
     def validate(value: object) -> float:
-        allowed = f"use {show(lowest)} to {show(highest)}"
         if isinstance(value, bool) or not isinstance(value, str | int | float):
             raise ValueError(f"{shown(value)} is not allowed: {allowed}")  # noqa: TRY004 - pydantic collects ValueError only
         try:
             number = parse(str(value))
         except ValueError as error:
             raise ValueError(f"{shown(value)} {error}; {allowed}") from error
-        if not lowest <= number <= highest:
+        if not (lowest <= number <= highest or (or_zero and number == 0)):
             raise ValueError(f"{shown(value)} is out of range: {allowed}")
         return number
 

@@ -5,7 +5,7 @@ from typing import Annotated, Final
 from pydantic import BaseModel, Field
 
 from gateway.engine.options import EngineOptions
-from gateway.settings.kinds import count, duration
+from gateway.settings.kinds import count, duration, duration_or_never
 
 __all__ = ["LimitSettings"]
 
@@ -33,6 +33,9 @@ class LimitSettings(BaseModel):
         _ENGINE.max_streams_per_call, description="active streams of one call"
     )
     max_watches: Annotated[int, count(1, 1_000_000)] = Field(10_000, description="watches open at the same time")
+    max_watch_age: Annotated[float, duration_or_never(1, 30 * _DAY)] = Field(
+        0.0, description="how long a watch lasts, ±10 %, until its client is to resume it; 0 for ever"
+    )
     drain_grace: Annotated[float, duration(0, _HOUR)] = Field(
         10.0, description="how long open requests may go on at the end of the process"
     )

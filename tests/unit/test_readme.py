@@ -16,7 +16,7 @@ from gateway.settings.units import format_duration, format_size
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
-DURATIONS = {"start_timeout", "stop_timeout", "relay_wait", "ended_retention", "retention", "drain_grace"}
+DURATIONS = {name for name, field in Settings.model_fields.items() if field.annotation is float}
 
 
 def table_rows(heading: str) -> list[list[str]]:

@@ -199,10 +199,37 @@ class TestListen:
 
     @pytest.mark.parametrize("address", ["0.0.0.0:50051", "[::]:1", "10.0.0.1:1", "gateway.example.com:1"])
     def test_other_machines_are_let_in_by_name_only(self, address: str) -> None:
-        """There is no encryption and no token yet: the message says so, and what to say."""
-        assert "without encryption and without tokens" in problems(listen=address)["listen"]
-        assert "--insecure-listen" in problems(listen=address)["listen"]
+        """Without TLS and without knowing who asks: the message says what to set, and what to say otherwise."""
+        message = problems(listen=address)["listen"]
+        assert "without TLS: set tls_cert_file and tls_key_file" in message
+        assert "any client is let in: set tokens_file, or tls_client_ca_file" in message
+        assert "--insecure-listen" in message
         assert settings(listen=address, insecure_listen=True).listen == address
+
+    def test_mutual_tls_protects(self) -> None:
+        """It lets other machines in; TLS by itself hides what is said, but lets anybody in."""
+        tls = {"tls_cert_file": "c.pem", "tls_key_file": "k.pem"}
+        assert settings(listen="0.0.0.0:1", **tls, tls_client_ca_file="ca.pem").listen == "0.0.0.0:1"
+        message = problems(listen="0.0.0.0:1", **tls)["listen"]
+        assert "without TLS" not in message
+        assert "any client is let in" in message
+
+    @pytest.mark.parametrize(
+        ("files", "name", "message"),
+        [
+            ({"tls_cert_file": "c"}, "tls_key_file", "is missing"),
+            ({"tls_key_file": "k"}, "tls_key_file", "set tls_cert_file too"),
+            ({"tls_client_ca_file": "ca"}, "tls_client_ca_file", "set tls_cert_file and tls_key_file too"),
+        ],
+    )
+    def test_a_certificate_and_its_key_belong_together(self, files: dict[str, str], name: str, message: str) -> None:
+        """One without the other would serve without encryption, unnoticed."""
+        assert message in problems(**files)[name]
+
+    def test_a_wrong_certificate_setting_is_one_problem(self) -> None:
+        """No second one follows about the key, the clients, or the address."""
+        assert set(problems(tls_cert_file=5, tls_key_file="k", tls_client_ca_file="ca")) == {"tls_cert_file"}
+        assert "without TLS" not in problems(listen="0.0.0.0:1", tls_cert_file=5).get("listen", "")
 
     @pytest.mark.parametrize(
         "address",
@@ -233,6 +260,7 @@ class TestValues:
         [
             ("start_timeout", 0.1, 3600.0), ("stop_timeout", 0.1, 3600.0), ("relay_wait", 0.0, 3600.0),
             ("ended_retention", 0.0, 2_592_000.0), ("retention", 1.0, 315_360_000.0), ("drain_grace", 0.0, 3600.0),
+            ("max_connection_age_grace", 0.0, 3600.0),
         ],
     )  # fmt: skip
     def test_durations_have_bounds(self, name: str, low: float, high: float) -> None:
@@ -242,6 +270,16 @@ class TestValues:
         assert "out of range" in problems(**{name: f"{high + 1}"})[name]
         if low:
             assert "out of range" in problems(**{name: low / 2})[name]
+
+    @pytest.mark.parametrize("name", ["max_connection_age", "max_connection_idle", "max_watch_age"])
+    def test_what_may_last_for_ever_takes_0(self, name: str) -> None:
+        """Which is the default; a value that is meant to be a time has bounds."""
+        assert getattr(settings(), name) == 0.0
+        assert getattr(settings(**{name: "0s"}), name) == 0.0
+        assert getattr(settings(**{name: "1s"}), name) == 1.0
+        assert "use 1s to 30d, or 0" in problems(**{name: 0.5})[name]
+        assert "use 1s to 30d, or 0" in problems(**{name: "31d"})[name]
+        assert "use 1s to 30d, or 0" in problems(**{name: "x"})[name]
 
     @pytest.mark.parametrize(
         ("name", "low", "high"),

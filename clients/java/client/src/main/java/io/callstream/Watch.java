@@ -119,9 +119,9 @@ public final class Watch implements Iterable<WatchItem>, AutoCloseable {
             return received.get();
           }
         } catch (TimeoutException silence) {
-          reading.cancel("the connection is silent");
+          reading.cancel(silence.getMessage());
           connection.leave(number);
-          pause(Status.UNAVAILABLE.withCause(silence).asRuntimeException());
+          pause(Status.UNAVAILABLE.withDescription(silence.getMessage()).asRuntimeException());
         } catch (StatusRuntimeException error) {
           if (!context.isCancelled()) { // else it is the end that was asked for
             pause(error);
@@ -143,7 +143,7 @@ public final class Watch implements Iterable<WatchItem>, AutoCloseable {
       Duration pause = resumption.failed(error).orElseThrow(() -> error);
       LOGGER.log(
           System.Logger.Level.INFO,
-          () -> "again in %d ms: %s".formatted(pause.toMillis(), error.getStatus()));
+          () -> "again in %d ms: %s".formatted(pause.toMillis(), error.getMessage()));
       cancelled.await(pause.toNanos(), TimeUnit.NANOSECONDS);
     }
   }

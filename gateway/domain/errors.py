@@ -217,7 +217,14 @@ class StreamExists(CallstreamError):
         super().__init__(
             f"call {call_id!r} already has a stream {control_id!r} ({state}); "
             "use another control_id, or conflict_policy REPLACE"
+            if state
+            else f"call {call_id!r} already has a stream of this control_id or name, and it is another client's"
         )
+
+    @classmethod
+    def of_another(cls, call_id: str) -> "StreamExists":
+        """The same for a client that may not see the stream, and so learns nothing of it."""
+        return cls(call_id, "", "", "")
 
     @property
     def details(self) -> Mapping[str, str]:

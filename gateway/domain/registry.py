@@ -14,6 +14,7 @@ from gateway.domain.streams import Stream, StreamKey
 __all__ = ["Registry"]
 
 _NO_STREAMS: Final[Mapping[str, Stream]] = {}
+_NO_LABELS: Final[Mapping[str, str]] = {}
 
 
 class Registry:
@@ -79,9 +80,9 @@ class Registry:
         streams = self._streams.get(call_id, _NO_STREAMS).values()
         return sorted(streams, key=lambda stream: (stream.create_time, stream.control_id))
 
-    def stream_named(self, call_id: str, name: str) -> Stream | None:
-        """The call's active stream of that name, or else the one that ended last."""
-        named = [stream for stream in self.streams_of(call_id) if stream.name == name]
+    def stream_named(self, call_id: str, name: str, labels: Mapping[str, str] = _NO_LABELS) -> Stream | None:
+        """The call's active stream of that name and these labels, or else the one that ended last."""
+        named = [stream for stream in self.streams_of(call_id) if stream.name == name and stream.carries(labels)]
         return max(named, key=lambda stream: (stream.active, stream.end_time, stream.create_time), default=None)
 
     def calls(self) -> Iterator[Call]:

@@ -125,6 +125,10 @@ class Stream:
         """What identifies it."""
         return (self.call_id, self.control_id)
 
+    def carries(self, labels: Mapping[str, str]) -> bool:
+        """Whether it has all of these labels, with these values."""
+        return all(self.labels.get(name) == value for name, value in labels.items())
+
     @property
     def active(self) -> bool:
         """Whether it has not ended."""

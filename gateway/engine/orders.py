@@ -20,7 +20,11 @@ class ConflictPolicy(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class StartStream:
-    """Start a stream. `digest` is equal for equal requests, and does not cover the bearer token."""
+    """Start a stream.
+
+    `digest` is equal for equal requests, and does not cover the bearer token. A stream without `own_labels` is another
+    client's: it is neither shown nor replaced.
+    """
 
     call_id: str
     control_id: str
@@ -39,6 +43,7 @@ class StartStream:
     until_streaming: bool = False
     max_duration: int = 0  # microseconds, 0 for no limit
     validate_only: bool = False
+    own_labels: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

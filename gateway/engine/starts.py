@@ -49,6 +49,8 @@ class _Way(enum.Enum):
 
 def _way(existing: Stream | None, order: StartStream) -> _Way:
     """Chooses, or refuses with StreamExists."""
+    if existing is not None and not existing.carries(order.own_labels):
+        raise StreamExists.of_another(existing.call_id)
     if existing is None or existing.state is StreamState.FAILED:
         return _Way.BEGIN
     if order.conflict_policy is ConflictPolicy.REPLACE:
@@ -302,6 +304,8 @@ def _check(registry: Registry, order: StartStream, limit: int) -> None:
     active = [stream for stream in others if stream.active]
     for stream in active:
         if order.name and stream.name == order.name:
+            if not stream.carries(order.own_labels):
+                raise StreamExists.of_another(stream.call_id)
             raise StreamExists(stream.call_id, stream.control_id, stream.state.name, stream.url)
     if len(active) >= limit:
         raise StreamLimit(limit, f"call {order.call_id!r} has {len(active)} active streams, as many as are allowed")

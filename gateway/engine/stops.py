@@ -1,7 +1,9 @@
 """Stopping streams on a client's order."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from gateway.domain.errors import (
     CallNotFound,
@@ -18,6 +20,7 @@ from gateway.relay import commands
 
 __all__ = ["StopFailure", "Stops"]
 
+_NO_LABELS: Final[Mapping[str, str]] = {}
 _START_PATIENCE = 2.0
 """Seconds a stop waits for the answer to a start that is under way: RELAY may not know the stream before."""
 
@@ -37,15 +40,15 @@ class Stops:
         self._context = context
         self._settlement = settlement
 
-    def find(self, call_id: str, control_id: str, name: str) -> Stream:
+    def find(self, call_id: str, control_id: str, name: str, labels: Mapping[str, str] = _NO_LABELS) -> Stream:
         """The stream that an order names, by control id or else by name.
 
         Raises:
-            StreamNotFound: There is none.
+            StreamNotFound: There is none with these labels.
         """
         registry = self._context.registry
-        stream = registry.stream(call_id, control_id) if control_id else registry.stream_named(call_id, name)
-        if stream is None:
+        stream = registry.stream(call_id, control_id) if control_id else registry.stream_named(call_id, name, labels)
+        if stream is None or not stream.carries(labels):
             raise StreamNotFound(call_id, control_id or name)
         return stream
 
@@ -112,8 +115,10 @@ class Stops:
         await self._context.recorder.settled(current)
         return current
 
-    async def stop_all(self, call_id: str, deadline: float | None, *, until_ended: bool) -> list[Stream | StopFailure]:
-        """Stops every active stream of a call, side by side.
+    async def stop_all(
+        self, call_id: str, deadline: float | None, *, until_ended: bool, labels: Mapping[str, str] = _NO_LABELS
+    ) -> list[Stream | StopFailure]:
+        """Stops every active stream of a call that has these labels, side by side.
 
         Returns:
             For each the stream as it is then, or what went wrong.
@@ -121,7 +126,8 @@ class Stops:
         Raises:
             CallNotFound: The call is not known.
         """
-        active = [stream for stream in self._context.registry.streams_of(call_id) if stream.active]
+        streams = self._context.registry.streams_of(call_id)
+        active = [stream for stream in streams if stream.active and stream.carries(labels)]
         if not active and self._context.registry.call(call_id) is None:
             raise CallNotFound(call_id)
         outcomes = await asyncio.gather(*(self._outcome(stream, deadline, until_ended) for stream in active))

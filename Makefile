@@ -67,6 +67,18 @@ soak: MINUTES ?= 10
 soak: .venv  ## constant load and recurring losses, watched for anything that grows; plots out/soak.png (MINUTES=10)
 	$(BIN)/python tools/soak.py --minutes $(MINUTES) $(ARGS)
 
+.PHONY: image-check
+image-check: .venv  ## build the container image without an engine (root, buildah, debootstrap), run it, hold it to its promises
+	$(BIN)/python tools/image_check.py $(ARGS)
+
+.PHONY: sbom
+sbom: .venv  ## write what the images hold of Python to out/sbom/ (CycloneDX)
+	$(BIN)/python tools/supply_chain.py sbom
+
+.PHONY: audit
+audit: .venv  ## ask about known vulnerabilities of all that is locked (ARGS=--strict to fail when nobody can be asked)
+	$(BIN)/python tools/supply_chain.py audit $(ARGS)
+
 .PHONY: lock
 lock: .venv  ## resolve requirements/*.txt again from pyproject.toml (hashes, no addresses)
 	$(BIN)/python tools/lock.py

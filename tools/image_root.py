@@ -1,9 +1,9 @@
 """Gathers the root of the container image: what a virtual environment loads when it runs, and nothing else.
 
-Runs in the Dockerfile's build stage, on any Debian-like base, with that base's own Python and no package beyond it. From
-there it takes the interpreter, the standard library without what needs a screen, a terminal or a test runner, the shared
-libraries that any of it is linked to, CA certificates, and the Debian packages' records and licences for what was taken, so
-that scanners know what they look at. Bytecode is compiled here, since the image is meant to be read-only.
+Runs in the Dockerfile's build stage, on any Debian-like base, with that base's own Python and no package beyond it. It
+takes the interpreter, the standard library without what needs a screen, a terminal or a test runner, the shared
+libraries that any of it is linked to, CA certificates, and the records and licences of the Debian packages that all
+this is from, so that scanners know what they look at. Bytecode is compiled here: the image is meant to be read-only.
 """
 
 import argparse
@@ -47,12 +47,18 @@ LEFT_OUT = (
     "readline.*",
 )
 # Of the packages.
-LEFT_OUT_OF_PACKAGES = ("__pycache__", "test", "tests", "testdata", "*.pyi", "*.pyx", "*.pxd", "*.pxi", "*.c", "*.h")
+LEFT_OUT_OF_PACKAGES = (
+    "__pycache__",
+    "test",
+    "tests",
+    "testdata",
+    "[Aa]ctivate*",
+    *("*.pyi", "*.pyx", "*.pxd", "*.pxi", "*.c", "*.h"),
+)
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 FILES = {
     "/etc/passwd": (
-        "root:x:0:0:root:/:/nonexistent\n"
-        f"callstream:x:{USER}:{USER}:callstream:/var/lib/callstream:/nonexistent\n"
+        f"root:x:0:0:root:/:/nonexistent\ncallstream:x:{USER}:{USER}:callstream:/var/lib/callstream:/nonexistent\n"
     ),
     "/etc/group": f"root:x:0:\ncallstream:x:{USER}:\n",
     "/etc/nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n",
@@ -79,7 +85,7 @@ class Root:
     def add_file(self, path: Path) -> None:
         """Copies a file, and each link on the way to it."""
         while True:
-            # Only the last part may stay a link: those above it are resolved, as the image has /usr/lib and links to it.
+            # Only the last part may stay a link: the image has /usr/lib, and /lib as a link to it.
             path = path.parent.resolve() / path.name
             if path in self.taken:
                 return
@@ -150,6 +156,7 @@ def compile_bytecode(root: Root, directories: Iterable[Path]) -> None:
 def record_packages(root: Root) -> None:
     """Leaves records and licences of the Debian packages that files were taken from, where scanners look for them."""
     names = {name for path in root.taken if (name := package_of(path))}
+    names.add("ca-certificates")  # which makes the list of certificates, so that it belongs to no package
     for name in sorted(names):
         status = subprocess.run(["dpkg-query", "--status", name], check=True, capture_output=True, text=True).stdout
         bare = name.partition(":")[0]
@@ -187,10 +194,10 @@ def gather(root: Root, venv: Path) -> None:
         root.write(path, text)
     root.at("/var/lib").mkdir(parents=True, exist_ok=True)
     root.at("/tmp").mkdir()  # noqa: S108 - the image's
-    root.at("/tmp").chmod(0o1777)  # noqa: S108, S103
+    root.at("/tmp").chmod(0o1777)  # noqa: S108
     # Libraries in places that the loader does not know by itself, such as /usr/local/lib.
-    for path in (Path("/etc/ld.so.conf"), *Path("/etc/ld.so.conf.d").glob("*.conf")):
-        root.add_file(path)
+    for listing in (Path("/etc/ld.so.conf"), *Path("/etc/ld.so.conf.d").glob("*.conf")):
+        root.add_file(listing)
     subprocess.run(["ldconfig", "-r", root.path], check=True)
     compile_bytecode(root, [library, venv])
 

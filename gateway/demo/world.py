@@ -57,6 +57,7 @@ async def open_world(directory: Path, *, frame_interval: float | None = None) ->
         )
         settings = ExplicitSettings(
             listen="127.0.0.1:0",
+            ops_listen="off",
             data_dir=str(directory / "data"),
             project_id=_PROJECT,
             api_token=_API_TOKEN,

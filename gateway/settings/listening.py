@@ -1,23 +1,18 @@
 """Where the gateway serves, and how what is served there is protected."""
 
-import ipaddress
-import os
-import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, Field, ValidationInfo, field_validator
 
 from gateway.relay.endpoint import is_loopback
+from gateway.settings.addresses import host_of
 from gateway.settings.kinds import Switch, Text, duration, duration_or_never, shown
 
 __all__ = ["ListenSettings"]
 
-_MAX_SOCKET_PATH_BYTES: Final = 107  # sockaddr_un
-_MAX_PORT: Final = 65_535
 _HOUR: Final = 3600.0
 _MONTH: Final = 30 * 24 * _HOUR
-_ADDRESS: Final = re.compile(r"(?:\[(?P<v6>[^\[\]]*)\]|(?P<name>[A-Za-z0-9._-]+)):(?P<port>[0-9]{1,5})", re.ASCII)
 
 
 class ListenSettings(BaseModel):
@@ -67,12 +62,9 @@ class ListenSettings(BaseModel):
     @field_validator("listen")
     @classmethod
     def _check_listen(cls, address: str, info: ValidationInfo) -> str:
-        if address.startswith("unix:"):
-            return _socket_address(address)
-        match = _ADDRESS.fullmatch(address)
-        host = (match["v6"] or match["name"]) if match else ""
-        if match is None or int(match["port"]) > _MAX_PORT or (match["v6"] and not _is_ipv6(match["v6"])):
-            raise ValueError(f"{shown(address)} is no address: use host:port, [::1]:port or unix:/path")
+        host = host_of(address)
+        if host is None:
+            return address
         missing = _missing_protection(info.data)
         if missing and not is_loopback(host) and not info.data.get("insecure_listen"):
             raise ValueError(
@@ -90,22 +82,3 @@ def _missing_protection(settings: Mapping[str, Any]) -> list[str]:
     if not settings.get("tls_client_ca_file", "refused") and not settings.get("tokens_file"):
         missing.append("any client is let in: set tokens_file, or tls_client_ca_file for mutual TLS")
     return missing
-
-
-def _socket_address(address: str) -> str:
-    path = address.removeprefix("unix:")
-    if not path.startswith("/"):
-        raise ValueError(
-            f"{shown(address)} is no address: a socket's path begins with /, as in unix:/run/callstream.sock"
-        )
-    if len(os.fsencode(path)) > _MAX_SOCKET_PATH_BYTES:
-        raise ValueError(f"{shown(address)} is too long for a socket: at most {_MAX_SOCKET_PATH_BYTES} bytes")
-    return address
-
-
-def _is_ipv6(text: str) -> bool:
-    try:
-        ipaddress.IPv6Address(text)
-    except ValueError:
-        return False
-    return True

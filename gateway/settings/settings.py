@@ -14,6 +14,7 @@ from gateway.settings.journal import MEMORY, JournalSettings
 from gateway.settings.limits import LimitSettings
 from gateway.settings.listening import ListenSettings
 from gateway.settings.logging import LogSettings
+from gateway.settings.operations import OperationsSettings
 from gateway.settings.relay import RelaySettings
 from gateway.settings.sources import read_environment, read_file
 
@@ -25,7 +26,7 @@ class _File(BaseSettings):
 
 
 # Pydantic lists the fields of the last base first.
-class Settings(LogSettings, LimitSettings, JournalSettings, RelaySettings, ListenSettings, _File):
+class Settings(OperationsSettings, LogSettings, LimitSettings, JournalSettings, RelaySettings, ListenSettings, _File):
     """Everything an operator can set. Times are seconds here; text like "90s" or "7d" is taken everywhere.
 
     `Settings(listen="127.0.0.1:0")` reads what is not given from the environment and the file that `config` names.

@@ -154,6 +154,7 @@ async def refused_start(emulator_host: str, data_dir: Path) -> str:
             "SIGNALWIRE_API_TOKEN": TOKEN,
             "SIGNALWIRE_RELAY_HOST": emulator_host,
             "SIGNALWIRE_RELAY_SCHEME": "ws",
+            "CALLSTREAM_OPS_LISTEN": "off",
         },
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

@@ -57,7 +57,7 @@ class Process:
 
 @contextlib.asynccontextmanager
 async def started(*words: str, **environment: str) -> AsyncIterator[Process]:
-    """A command in a process of its own, without the settings of whoever runs the tests."""
+    """A command in a process of its own, without the settings of whoever runs the tests and without a fixed port."""
     inherited = {
         name: value for name, value in os.environ.items() if not name.startswith(("CALLSTREAM_", "SIGNALWIRE_"))
     }
@@ -67,7 +67,7 @@ async def started(*words: str, **environment: str) -> AsyncIterator[Process]:
             "-m",
             "gateway",
             *words,
-            env={**inherited, **environment},
+            env={**inherited, "CALLSTREAM_OPS_LISTEN": "off", **environment},
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )

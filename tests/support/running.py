@@ -69,6 +69,7 @@ def settings_for(emulator_host: str, **settings: Any) -> Settings:
     """Settings for a gateway of an emulator: any free port, keeping nothing, unless `settings` says otherwise."""
     defaults: dict[str, Any] = {
         "listen": "127.0.0.1:0",
+        "ops_listen": "off",
         "data_dir": ":memory:",
         "project_id": PROJECT,
         "api_token": TOKEN,
@@ -129,6 +130,7 @@ async def start_gateway_process(emulator_host: str, data_dir: Path, **environmen
         "127.0.0.1:0",
         env={
             **os.environ,
+            "CALLSTREAM_OPS_LISTEN": "off",
             "CALLSTREAM_DATA_DIR": str(data_dir),
             "SIGNALWIRE_PROJECT_ID": PROJECT,
             "SIGNALWIRE_API_TOKEN": TOKEN,

@@ -112,6 +112,7 @@ async def _world(plan: Plan, directory: Path) -> AsyncIterator[tuple[World, Gate
             "SIGNALWIRE_API_TOKEN": token,
             "SIGNALWIRE_RELAY_HOST": emulator.host,
             "SIGNALWIRE_RELAY_SCHEME": "ws",
+            "CALLSTREAM_OPS_LISTEN": "off",
             "CALLSTREAM_LOG_LEVEL": plan.log_level,
             "CALLSTREAM_LOG_FORMAT": "json",
             "CALLSTREAM_START_TIMEOUT": "2s",

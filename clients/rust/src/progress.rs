@@ -64,8 +64,8 @@ pub(crate) struct Progress {
     interval: Duration,
     backoff: Backoff,
     asked: Duration,
-    parts: u32, // of a snapshot that is not complete, handed over
-    reset: bool,
+    parts: u32,  // of a snapshot that is not complete, handed over
+    reset: bool, // the next snapshot is not the one that was asked for
 }
 
 impl Progress {
@@ -162,7 +162,6 @@ impl Progress {
         self.request.start = Some(Start::AfterCursor(cursor.to_owned()));
         self.request.include_snapshot = false;
         self.parts = 0;
-        self.reset = false;
     }
 }
 

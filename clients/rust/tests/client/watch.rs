@@ -212,7 +212,7 @@ async fn waits_for_the_gateway() {
     assert_eq!(collect(watch).await, (vec!["events c1 1".into()], None));
 }
 
-/// A connection that is dead without a word is left for a new one, by all watches; requests use the new one, too.
+/// A connection that is dead without a word is left for a new one; requests use that, too.
 #[tokio::test]
 async fn leaves_a_dead_connection() {
     let interval = Duration::from_millis(50);
@@ -232,6 +232,26 @@ async fn leaves_a_dead_connection() {
     client.streams().get_stream(callstream::v1::GetStreamRequest::default()).await.unwrap();
     assert_eq!(gateway.asked(), ["oldest", "after c1", "after c2"]);
     assert_eq!(proxy.accepted(), 3);
+}
+
+/// A watch that finds its connection dead takes the one that another watch has made already.
+#[tokio::test]
+async fn watches_leave_a_dead_connection_together() {
+    let beginning = || rpc([opened_every(Duration::from_millis(50), "c0"), event("c1", 1)], End::Hang);
+    let end = || rpc([event("c2", 2)], End::Complete);
+    let gateway = Gateway::watched([beginning(), beginning(), end(), end()]);
+    let (proxy, client) = behind_proxy(&gateway).await;
+    let patient = WatchOptions { dead_after_intervals: 6, ..SOON };
+    let mut watches = [SOON, patient].map(|options| client.watch_with(from_oldest(), options));
+    for watch in &mut watches {
+        assert_eq!(told(&watch.next().await.unwrap().unwrap()), "events c1 1");
+        gateway.forget();
+    }
+    proxy.freeze();
+    for watch in watches {
+        assert_eq!(collect(watch).await, (vec!["events c2 2".into()], None));
+    }
+    assert_eq!(proxy.accepted(), 2);
 }
 
 /// A gateway that never says `opened` is silent after three of the intervals that were asked for.

@@ -12,7 +12,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from gateway.domain.streams import StreamState
 from gateway.emulator.server import Emulator
-from gateway.service.health import is_ready
+from gateway.service.health import is_ready, obstacles
 from gateway.service.services import SERVICES
 from tests.support.running import running_emulator
 from tests.support.serving import Served, served, wait_until
@@ -50,6 +50,8 @@ class TestReady:
             emulator.refuse_connections()
             await emulator.cut()
             await wait_until(lambda: not is_ready(gateway.engine))
+            (obstacle,) = obstacles(gateway.engine)
+            assert obstacle.startswith("the RELAY session is ")
             emulator.refuse_connections(None)
             await wait_until(lambda: is_ready(gateway.engine))
             await gateway.engine.close()
@@ -59,6 +61,7 @@ class TestReady:
         """While nothing can be made durable, nothing is accepted."""
         async with connected() as (gateway, _):
             gateway.journal.on_failed("disk full")
+            assert obstacles(gateway.engine) == ["the journal can't be written: disk full"]
             assert not is_ready(gateway.engine)
             gateway.write(gateway.stream(StreamState.STREAMING))
             await wait_until(lambda: is_ready(gateway.engine))
@@ -67,6 +70,7 @@ class TestReady:
         """A process that drains is not ready."""
         async with connected() as (gateway, _):
             await gateway.engine.drain(0)
+            assert obstacles(gateway.engine) == ["the process is shutting down"]
             assert not is_ready(gateway.engine)
 
 
@@ -85,6 +89,19 @@ class TestService:
             with pytest.raises(grpc.aio.AioRpcError) as caught:
                 await checked(gateway, "callstream.v1.NothingService")
             assert caught.value.code() is grpc.StatusCode.NOT_FOUND
+
+    async def test_list(self) -> None:
+        """List tells all services at once, as Check tells each."""
+        async with connected() as (gateway, _):
+            before = await health(gateway).List(health_pb2.HealthListRequest())
+            await gateway.services.health.refresh()
+            after = await health(gateway).List(health_pb2.HealthListRequest())
+        assert {name: response.status for name, response in before.statuses.items()} == dict.fromkeys(
+            ("", *SERVICES), NOT_SERVING
+        )
+        assert {name: response.status for name, response in after.statuses.items()} == dict.fromkeys(
+            ("", *SERVICES), SERVING
+        )
 
     async def test_watch(self) -> None:
         """Watch follows the session, until the process drains: then it is NOT_SERVING, whatever comes."""

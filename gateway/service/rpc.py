@@ -39,6 +39,9 @@ RpcContext = grpc.aio.ServicerContext[bytes, bytes]
 
 _REQUEST_ID: Final = "x-request-id"
 _MAX_REQUEST_ID: Final = 128
+_MAX_REQUEST_BYTES: Final = 4 << 20
+"""More than any request has whose fields keep to their bounds. gRPC itself lets twice as much pass, and refuses more
+without a reason."""
 _IDS: Final = ("call_id", "control_id")
 
 
@@ -61,6 +64,21 @@ class Call:
         self.call_id = ""
         self.control_id = ""
         """What the request is about, as far as it has come and says so."""
+        self._context = context
+
+    @property
+    def certificate_names(self) -> tuple[str, ...]:
+        """The names in the client's certificate: the subject's common name first, then the alternative ones.
+
+        Empty unless the listener asks for certificates (mutual TLS); then gRPC has verified it. Not free: once per RPC.
+        """
+        context = self._context.auth_context()
+        found = [
+            name.decode("utf-8", "replace")
+            for key in ("x509_common_name", "x509_subject_alternative_name")
+            for name in context.get(key, ())
+        ]
+        return tuple(dict.fromkeys(filter(None, found)))
 
 
 def _request_id(given: object) -> str:
@@ -223,6 +241,8 @@ def _parser(method: MethodDescriptor) -> Callable[[bytes, Call], Message]:
     ids = [name for name in _IDS if name in method.input_type.fields_by_name]
 
     def parse(data: bytes, call: Call) -> Message:
+        if len(data) > _MAX_REQUEST_BYTES:
+            raise InvalidRequest([Violation("", f"{len(data)} bytes are too many: use at most {_MAX_REQUEST_BYTES}")])
         try:
             request = request_class.FromString(data)
         except DecodeError as error:

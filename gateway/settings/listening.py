@@ -68,8 +68,8 @@ class ListenSettings(BaseModel):
         missing = _missing_protection(info.data)
         if missing and not is_loopback(host) and not info.data.get("insecure_listen"):
             raise ValueError(
-                f"{shown(address)} is reachable from other machines, and {' and '.join(missing)}; or use 127.0.0.1, "
-                "or say --insecure-listen if the network protects it"
+                f"{shown(address)} is reachable from other machines, but {' and '.join(missing)}; "
+                "otherwise use 127.0.0.1, or say --insecure-listen if the network protects it"
             )
         return address
 
@@ -78,7 +78,7 @@ def _missing_protection(settings: Mapping[str, Any]) -> list[str]:
     """What a listener beyond this machine lacks, each with what to set. A setting that is absent was refused itself."""
     missing = []
     if not settings.get("tls_cert_file", "refused"):
-        missing.append("gRPC is served without TLS: set tls_cert_file and tls_key_file")
+        missing.append("is served without TLS (set tls_cert_file and tls_key_file)")
     if not settings.get("tls_client_ca_file", "refused") and not settings.get("tokens_file"):
-        missing.append("any client is let in: set tokens_file, or tls_client_ca_file for mutual TLS")
+        missing.append("lets any client in (set tokens_file, or tls_client_ca_file for mutual TLS)")
     return missing

@@ -80,22 +80,31 @@ def settings_for(emulator_host: str, **settings: Any) -> Settings:
 
 
 @contextlib.asynccontextmanager
-async def running_gateway(emulator_host: str, **settings: Any) -> AsyncIterator[Client]:
-    """A gateway in this process, and a client of it; drained at the end."""
+async def running_server(settings: Settings) -> AsyncIterator[str]:
+    """A gateway in this process, drained at the end; where it serves."""
     ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     stop = asyncio.Event()
-    serving = asyncio.create_task(serve(settings_for(emulator_host, **settings), ready.set_result, stop))
+    serving = asyncio.create_task(serve(settings, ready.set_result, stop))
     waited: list[asyncio.Future[Any]] = [ready, serving]
     await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
     if serving.done():
         await serving
-    client = Client(ready.result())
     try:
-        yield client
+        yield ready.result()
     finally:
-        await client.channel.close()
         stop.set()
         await serving
+
+
+@contextlib.asynccontextmanager
+async def running_gateway(emulator_host: str, **settings: Any) -> AsyncIterator[Client]:
+    """A gateway in this process, and a client of it; drained at the end."""
+    async with running_server(settings_for(emulator_host, **settings)) as address:
+        client = Client(address)
+        try:
+            yield client
+        finally:
+            await client.channel.close()
 
 
 class GatewayProcess:

@@ -207,6 +207,7 @@ async def served(
     relay_host: str = "",
     around: Surroundings | None = None,
     delivered: DeliveryObserver = untold,
+    max_watch_age: float = 0.0,
 ) -> AsyncIterator[Served]:
     """Serves all services over a journal in memory; with a session if `relay_host` is given.
 
@@ -227,7 +228,9 @@ async def served(
         )
 
     parts = Engine(store, ContractCodec(), connect, engine)
-    services = Services(parts, Identity(REPLICA, relay_host or _NOBODY, PROJECT), max_watches, around, delivered)
+    services = Services(
+        parts, Identity(REPLICA, relay_host or _NOBODY, PROJECT), max_watches, around, delivered, max_watch_age
+    )
     server = grpc.aio.server()
     await services.register(server)
     port = server.add_insecure_port("127.0.0.1:0")

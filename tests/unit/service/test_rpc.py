@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from typing import Any, NoReturn
 
 import grpc
@@ -91,9 +91,9 @@ class Handlers:
 
 
 @contextlib.asynccontextmanager
-async def serving(handlers: Handlers) -> AsyncIterator[Client]:
+async def serving(handlers: Handlers, options: Sequence[tuple[str, Any]] = ()) -> AsyncIterator[Client]:
     """Serves the handlers as StreamService."""
-    server = grpc.aio.server()
+    server = grpc.aio.server(options=options)
     server.add_generic_rpc_handlers((service_handlers(SERVICE, handlers.by_name(), Surroundings(EPOCH)),))
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
@@ -189,6 +189,19 @@ class TestRequests:
         assert details.reason == "INVALID_REQUEST"
         assert f"callstream.v1.{method}Request" in details.violations[""]
         assert not handlers.requests
+
+    async def test_a_request_beyond_all_bounds(self) -> None:
+        """It is refused with its size and the bound, before it is looked at."""
+        handlers = Handlers()
+        async with serving(handlers, [("grpc.max_receive_message_length", 8 << 20)]) as client:
+            largest = stream_service_pb2.GetStreamRequest(call_id="c" * ((4 << 20) - 5))
+            assert largest.ByteSize() == 4 << 20
+            await client.streams.GetStream(largest)
+            largest.call_id += "c"
+            caught = await failure(client.streams.GetStream(largest))
+        assert caught.code() is grpc.StatusCode.INVALID_ARGUMENT
+        assert error_details(caught).violations == {"": "4194305 bytes are too many: use at most 4194304"}
+        assert len(handlers.requests) == 1
 
     async def test_a_request_is_parsed(self) -> None:
         """The handler gets the message that the client sent."""

@@ -1,6 +1,7 @@
 """How watches end: complete, too old, or because the process leaves; each with a cursor that goes on."""
 
 import asyncio
+from typing import cast
 
 import grpc
 import pytest
@@ -9,8 +10,10 @@ from callstream.v1 import event_pb2, stream_service_pb2
 from gateway.domain.calls import CallState
 from gateway.domain.events import EventType
 from gateway.domain.streams import StreamState
+from gateway.engine.engine import Engine
 from gateway.journal.options import JournalOptions
 from gateway.service.cursor import Cursor, decode_cursor
+from gateway.service.watch import Watches
 from tests.support.serving import Served, Watch, error_details, served
 
 STREAM = {"call_ids": ["call-1"], "control_ids": ["stream-1"]}
@@ -187,6 +190,24 @@ class TestMaxAge:
             assert error_details(error).reason == "MAX_AGE"
             assert error_details(error).retry_after == 0.0
             assert decode_cursor(response.cursor) == Cursor(gateway.journal.epoch, 3)
+
+    @pytest.mark.parametrize(("asked", "longest"), [(None, 0.2), (3600, 0.2), (1, 3600.0)])
+    async def test_the_operator_has_a_say(self, asked: int | None, longest: float) -> None:
+        """The gateway's own max_watch_age ends a watch in the same way; the shorter of the two comes first."""
+        async with served(max_watch_age=longest) as gateway:
+            watch = gateway.watch(**({} if asked is None else {"max_age": {"seconds": asked}}))
+            await watch.opened()
+            (response,), error = await closed(watch)
+            assert response.closing.reason == stream_service_pb2.WATCH_CLOSE_REASON_MAX_AGE
+            assert error_details(error).reason == "MAX_AGE"
+
+    def test_watches_do_not_come_back_together(self) -> None:
+        """Of watches that were opened at once each gets an age of its own, within a tenth of what is set."""
+        watches = Watches(cast("Engine", None), "replica", 1, max_age=100.0)
+        ages = [watches._age(None) for _ in range(200)]
+        assert len(set(ages)) > 100
+        assert all(age is not None and 90.0 <= age <= 110.0 for age in ages)
+        assert watches._age(5.0) == 5.0
 
     async def test_closes_in_traffic(self) -> None:
         """A watch that never comes to rest closes as well; its cursor leaves nothing out."""

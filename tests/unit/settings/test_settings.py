@@ -201,8 +201,8 @@ class TestListen:
     def test_other_machines_are_let_in_by_name_only(self, address: str) -> None:
         """Without TLS and without knowing who asks: the message says what to set, and what to say otherwise."""
         message = problems(listen=address)["listen"]
-        assert "without TLS: set tls_cert_file and tls_key_file" in message
-        assert "any client is let in: set tokens_file, or tls_client_ca_file" in message
+        assert "is served without TLS (set tls_cert_file and tls_key_file)" in message
+        assert "lets any client in (set tokens_file, or tls_client_ca_file" in message
         assert "--insecure-listen" in message
         assert settings(listen=address, insecure_listen=True).listen == address
 
@@ -212,7 +212,7 @@ class TestListen:
         assert settings(listen="0.0.0.0:1", **tls, tls_client_ca_file="ca.pem").listen == "0.0.0.0:1"
         message = problems(listen="0.0.0.0:1", **tls)["listen"]
         assert "without TLS" not in message
-        assert "any client is let in" in message
+        assert "lets any client in" in message
 
     @pytest.mark.parametrize(
         ("files", "name", "message"),

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import uuid
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ from typing import Final
 import structlog
 
 from gateway import __version__
+from gateway.access.tokens import Tokens
+from gateway.access.tokens_file import TokensFileUnusable
 from gateway.engine.engine import Engine
 from gateway.journal.base import Journal
 from gateway.journal.errors import OpenFailed
@@ -19,7 +22,10 @@ from gateway.journal.sqlite import open_journal
 from gateway.relay.resume import ResumeState, ResumeStore
 from gateway.relay.session import CredentialsRefused, Session, SessionObserver, SessionOptions
 from gateway.service.codec import ContractCodec
+from gateway.service.gate import TokenGate
 from gateway.service.info import Identity
+from gateway.service.policy import Policy
+from gateway.service.rpc import Surroundings
 from gateway.service.services import Services
 from gateway.serving.ending import bounded, stop_signals
 from gateway.serving.failure import EXIT_CREDENTIALS, EXIT_START, StartFailed
@@ -86,6 +92,15 @@ def _load(engine: Engine, data_dir: str) -> None:
         raise StartFailed(message) from error
 
 
+def _tokens(settings: Settings) -> Tokens | None:
+    if not settings.tokens_file:
+        return None
+    try:
+        return Tokens(Path(settings.tokens_file))
+    except TokensFileUnusable as error:
+        raise StartFailed(f"tokens file {error}") from error
+
+
 async def serve(
     settings: Settings,
     on_ready: Callable[[str], None] | None = None,
@@ -109,13 +124,21 @@ async def serve(
         engine = _engine(settings, storage)
         _load(engine, settings.data_dir)
         identity = Identity(uuid.uuid4().hex[:12], settings.endpoint().host, settings.credentials().project)
-        services = Services(engine, identity, settings.max_watches, max_watch_age=settings.max_watch_age)
+        tokens = _tokens(settings)
+        services = Services(
+            engine,
+            identity,
+            settings.max_watches,
+            Surroundings(gate=TokenGate(tokens)) if tokens is not None else None,
+            max_watch_age=settings.max_watch_age,
+            policy=Policy(settings.client_limits()),
+        )
         server = new_server(settings)
         await services.register(server)
         address = await listen(server, settings)
         try:
             with stop_signals() if stop is None else contextlib.nullcontext(stop) as stopping:
-                async with _background(engine, services, stopping) as background:
+                async with _background(engine, services, tokens, stopping) as background:
                     _log.info("serving", address=address, version=__version__, tls=bool(settings.tls_cert_file))
                     if on_ready is not None:
                         on_ready(address)
@@ -164,8 +187,10 @@ async def _drain(engine: Engine, services: Services, background: _Background, gr
 
 
 @contextlib.asynccontextmanager
-async def _background(engine: Engine, services: Services, stop: asyncio.Event) -> AsyncIterator[_Background]:
-    """Runs engine and health until the end of the block. Refused credentials stop the process."""
+async def _background(
+    engine: Engine, services: Services, tokens: Tokens | None, stop: asyncio.Event
+) -> AsyncIterator[_Background]:
+    """Runs engine, health and tokens until the end of the block. Refused credentials stop the process."""
     failed: asyncio.Future[StartFailed] = asyncio.get_running_loop().create_future()
 
     async def run() -> None:
@@ -177,9 +202,12 @@ async def _background(engine: Engine, services: Services, stop: asyncio.Event) -
 
     async with asyncio.TaskGroup() as tasks:
         running = tasks.create_task(run(), name="engine")
-        health = tasks.create_task(services.health.run(), name="health")
+        others = [tasks.create_task(services.health.run(), name="health")]
+        if tokens is not None:
+            recheck = functools.partial(services.watches.recheck, tokens.now_of)
+            others.append(tasks.create_task(tokens.run(recheck), name="tokens"))
         try:
             yield _Background(running, failed)
         finally:
-            running.cancel()
-            health.cancel()
+            for task in (running, *others):
+                task.cancel()

@@ -1,6 +1,7 @@
 """ListEvents: the journal in pages, with long poll."""
 
 import asyncio
+from dataclasses import replace
 
 from callstream.v1 import event_pb2, stream_service_pb2
 from gateway.domain.errors import Draining
@@ -9,6 +10,7 @@ from gateway.journal.record import Record
 from gateway.service.fitting import MAX_BYTES
 from gateway.service.positions import cursor_at, position_of
 from gateway.service.rpc import Call
+from gateway.service.sight import Sight
 from gateway.service.validation import HistoryQuery, list_events
 
 __all__ = ["History"]
@@ -37,6 +39,7 @@ class History:
     ) -> stream_service_pb2.ListEventsResponse:
         """Handles ListEvents."""
         query = list_events(request)
+        query = replace(query, filter=Sight(self._engine.registry, call.client).narrowed(query.filter))
         if self._draining:
             raise Draining("this process is shutting down; ask another one")
         journal = self._engine.journal

@@ -11,6 +11,7 @@ from gateway.relay.session import SessionState
 from gateway.service import validation
 from gateway.service.encode import duration, timestamp
 from gateway.service.rpc import Call
+from gateway.service.sight import Sight
 from gateway.service.watch import Watches
 
 __all__ = ["Identity", "Info"]
@@ -103,6 +104,7 @@ class Info:
         self, request: gateway_service_pb2.UpdateContextsRequest, call: Call
     ) -> gateway_service_pb2.UpdateContextsResponse:
         """Handles UpdateContexts."""
+        Sight(self._engine.registry, call.client).admit_beyond_contexts("UpdateContexts")
         change = validation.update_contexts(request)
         contexts = await self._engine.update_contexts(change.add, change.remove, call.deadline)
         return gateway_service_pb2.UpdateContextsResponse(contexts=contexts)

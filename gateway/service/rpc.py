@@ -54,7 +54,9 @@ class Call:
         self.deadline = None if remaining is None else now + remaining
         """Loop time at which the client stops waiting; None if it waits for ever."""
         self.metadata: dict[str, str | bytes] = dict(context.invocation_metadata() or ())
-        """What came with the request; of a key that came twice the last value."""
+        """What came with the request, but for the token; of a key that came twice the last value."""
+        self.authorization = self.metadata.pop("authorization", None)
+        """For the gate only: a secret."""
         self.peer = context.peer()
         """Where it came from, like ipv4:127.0.0.1:51234."""
         self.request_id = _request_id(self.metadata.get(_REQUEST_ID))
@@ -94,6 +96,10 @@ class Gate(Protocol):
         """The client that asks, if it may; raises errors of the domain."""
         ...
 
+    def recheck(self, client: Client) -> None:
+        """Called before each response; raises if the client that was let in is nobody any more."""
+        ...
+
 
 class Observation(Protocol):
     """One RPC under way, as an observer sees it."""
@@ -120,6 +126,9 @@ class _Open:
 
     def admit(self, _method: MethodDescriptor, call: Call) -> Client:
         return call.client
+
+    def recheck(self, _client: Client) -> None:
+        return
 
     def began(self, _method: MethodDescriptor, _call: Call) -> Observation:
         return self
@@ -186,6 +195,7 @@ def _handler(method: MethodDescriptor, handler: Any, around: Surroundings) -> "g
         try:
             call.client = around.gate.admit(method, call)
             response: Message = await handler(parse(data, call), call)
+            around.gate.recheck(call.client)
             encoded = response.SerializeToString()
         except asyncio.CancelledError:
             observation.ended(grpc.StatusCode.CANCELLED, "")
@@ -202,6 +212,7 @@ def _handler(method: MethodDescriptor, handler: Any, around: Surroundings) -> "g
         try:
             call.client = around.gate.admit(method, call)
             async for response in handler(parse(data, call), call):
+                around.gate.recheck(call.client)
                 yield response
                 observation.sent()
         except (asyncio.CancelledError, GeneratorExit):

@@ -13,6 +13,7 @@ from gateway.service.calls import Calls
 from gateway.service.health import Health
 from gateway.service.history import History
 from gateway.service.info import Identity, Info
+from gateway.service.policy import Policy
 from gateway.service.rpc import Surroundings, service_handlers
 from gateway.service.streams import Streams
 from gateway.service.watch import DeliveryObserver, Watches, untold
@@ -40,6 +41,7 @@ class Services:
         around: Surroundings | None = None,
         delivered: DeliveryObserver = untold,
         max_watch_age: float = 0.0,
+        policy: Policy | None = None,
     ) -> None:
         """Makes the handlers.
 
@@ -50,10 +52,12 @@ class Services:
             around: What every RPC passes; its epoch is the journal's, whatever it says.
             delivered: Is told how long events took to their watches.
             max_watch_age: Seconds that a watch lasts, more or less by a tenth; 0 for ever.
+            policy: What the operator allows.
         """
+        self._policy = policy or Policy()
         self._engine = engine
         self._around = replace(around or Surroundings(), epoch=engine.journal.epoch)
-        self.watches = Watches(engine, identity.replica, max_watches, delivered, max_watch_age)
+        self.watches = Watches(engine, identity.replica, max_watches, delivered, max_watch_age, self._policy)
         self._history = History(engine)
         self._info = Info(engine, self.watches, identity)
         self.health = Health(engine, SERVICES)
@@ -61,7 +65,7 @@ class Services:
     async def register(self, server: grpc.aio.Server) -> None:
         """Adds the contract's services, health and reflection to a server that has not started."""
         await self.health.refresh()
-        streams, calls, info = Streams(self._engine), Calls(self._engine), self._info
+        streams, calls, info = Streams(self._engine, self._policy), Calls(self._engine), self._info
         around = self._around
         server.add_generic_rpc_handlers(
             (

@@ -8,10 +8,12 @@ message. One loop sends everything, so a bookmark cannot overtake an event.
 import asyncio
 import random
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from dataclasses import replace
 
 from callstream.v1 import stream_pb2, stream_service_pb2
+from gateway.access.client import Client
 from gateway.domain.calls import Call
-from gateway.domain.errors import Draining, WatchExpired, WatchLimit
+from gateway.domain.errors import BadToken, CallstreamError, Draining, Unavailable, WatchExpired, WatchLimit
 from gateway.domain.events import EventType
 from gateway.domain.registry import Registry
 from gateway.domain.streams import Stream
@@ -21,8 +23,10 @@ from gateway.journal.base import Journal
 from gateway.journal.record import Filter, Record
 from gateway.service.encode import call_message, duration, frame_event, stream_message, watch_events_response
 from gateway.service.fitting import MAX_BYTES
+from gateway.service.policy import Policy
 from gateway.service.positions import cursor_at, position_of
 from gateway.service.rpc import Call as Rpc
+from gateway.service.sight import Sight
 from gateway.service.validation import watch_events
 from gateway.service.validation.queries import Until, WatchQuery
 
@@ -47,7 +51,13 @@ class Watches:
     """Serves WatchEvents, and knows all watches that are open."""
 
     def __init__(
-        self, engine: Engine, replica: str, limit: int, delivered: DeliveryObserver = untold, max_age: float = 0.0
+        self,
+        engine: Engine,
+        replica: str,
+        limit: int,
+        delivered: DeliveryObserver = untold,
+        max_age: float = 0.0,
+        policy: Policy | None = None,
     ) -> None:
         """Prepares it.
 
@@ -58,7 +68,9 @@ class Watches:
             delivered: Is told how long events took.
             max_age: Seconds that a watch lasts, more or less by a tenth, so that watches which were opened together
                 do not come back together; 0 for ever. A shorter max_age of the request comes first.
+            policy: How many watches each client may open.
         """
+        self._policy = policy or Policy()
         self._engine = engine
         self._replica = replica
         self._limit = limit
@@ -87,20 +99,36 @@ class Watches:
         """Closes all watches: each says so, and ends with UNAVAILABLE at a cursor to resume from."""
         self._draining = True
         for watch in self._open:
-            watch.drain()
+            watch.end(Draining("this process is shutting down; resume the watch at its cursor", _RETRY_AFTER))
+
+    def recheck(self, now_of: Callable[[Client], Client | None]) -> None:
+        """Ends the watches whose clients are nobody any more, and lets those come back whose clients have changed.
+
+        Args:
+            now_of: What has become of a client; None if it is nobody any more.
+        """
+        for watch in self._open:
+            client = now_of(watch.client)
+            if client is None:
+                watch.end(BadToken())
+            elif client != watch.client:
+                watch.end(WatchExpired("what the token may has changed; resume the watch at its cursor", 0.0))
 
     async def closed(self) -> None:
         """Returns once none is open: after `drain`, when all clients have taken their last message."""
         await self._none_open.wait()
 
-    async def watch(self, request: stream_service_pb2.WatchEventsRequest, _rpc: Rpc) -> AsyncIterator[bytes]:
+    async def watch(self, request: stream_service_pb2.WatchEventsRequest, rpc: Rpc) -> AsyncIterator[bytes]:
         """Handles WatchEvents."""
         query = watch_events(request)
         if self._draining:
             raise Draining("this process is shutting down; watch at another one", _RETRY_AFTER)
         if len(self._open) >= self._limit:
             raise WatchLimit(self._limit, f"{self._limit} watches are open, as many as are allowed")
-        watch = _Watch(self._engine, query, self._replica, self._delivered, self._age(query.max_age))
+        sight = Sight(self._engine.registry, rpc.client)
+        query = replace(query, filter=sight.narrowed(query.filter), max_age=self._age(query.max_age))
+        watch = _Watch(self._engine, query, self._replica, self._delivered, rpc.client)
+        counted = self._policy.open_watch(rpc)
         self._open.add(watch)
         self._none_open.clear()
         try:
@@ -108,6 +136,7 @@ class Watches:
                 yield message
         finally:
             self._open.discard(watch)
+            self._policy.close_watch(counted)
             if not self._open:
                 self._none_open.set()
 
@@ -121,19 +150,20 @@ class Watches:
 
 class _Watch:
     def __init__(
-        self, engine: Engine, query: WatchQuery, replica: str, delivered: DeliveryObserver, max_age: float | None
+        self, engine: Engine, query: WatchQuery, replica: str, delivered: DeliveryObserver, client: Client
     ) -> None:
+        self.client = client
+        self._sight = Sight(engine.registry, client)
         self._engine = engine
         self._journal: Journal = engine.journal
         self._query = query
         self._replica = replica
         self._delivered = delivered
-        self._max_age = max_age
         self._filter: Filter | None = None if query.filter.accepts_all else query.filter
         self._position = engine.journal.head
         self._in_step = False
         self._end_seen = False
-        self._draining = False
+        self._ending: CallstreamError | None = None
         self._waiting: asyncio.Timeout | None = None
 
     @property
@@ -141,9 +171,9 @@ class _Watch:
         """How many events lie between its position and the head."""
         return max(0, self._journal.head - self._position)
 
-    def drain(self) -> None:
-        """Ends the watch at its next turn, which comes now."""
-        self._draining = True
+    def end(self, why: CallstreamError) -> None:
+        """Ends the watch at its next turn, which comes now; with `closing` before, if it is to be resumed."""
+        self._ending = why
         if self._waiting is not None and not self._waiting.expired():
             self._waiting.reschedule(asyncio.get_running_loop().time())
 
@@ -153,9 +183,10 @@ class _Watch:
         Raises:
             CursorCompacted: Reading fell behind compaction.
             Draining, WatchExpired: After `closing`.
+            BadToken: Its client is nobody any more.
         """
         loop = asyncio.get_running_loop()
-        expiry = None if self._max_age is None else loop.time() + self._max_age
+        expiry = None if self._query.max_age is None else loop.time() + self._query.max_age
         registry = self._engine.registry
         if self._query.include_snapshot:
             # The registry runs a moment ahead of what is durable: the snapshot is of what it knows now, and is shown
@@ -183,16 +214,21 @@ class _Watch:
             elif loop.time() >= bookmark_due:
                 yield self._bookmark()
                 bookmark_due = loop.time() + self._query.bookmark_interval
-            if self._draining or (expiry is not None and loop.time() >= expiry):
-                yield self._closing()
-                if self._draining:
-                    raise Draining("this process is shutting down; resume the watch at its cursor", _RETRY_AFTER)
-                raise WatchExpired("max_age was reached; resume the watch at its cursor", 0.0)
+            if (why := self._to_end(expiry)) is not None:
+                if isinstance(why, Unavailable):
+                    yield self._closing(why)
+                raise why
             if self._position >= self._journal.head and not self._complete(registry):
                 await self._wait(bookmark_due if expiry is None else min(bookmark_due, expiry))
 
+    def _to_end(self, expiry: float | None) -> CallstreamError | None:
+        """Why it is to end now, None if it is not."""
+        if self._ending is None and expiry is not None and asyncio.get_running_loop().time() >= expiry:
+            return WatchExpired("max_age was reached; resume the watch at its cursor", 0.0)
+        return self._ending
+
     async def _wait(self, until: float) -> None:
-        """Returns when there is something beyond the position, at `until` (loop time), or when drained."""
+        """Returns when there is something beyond the position, at `until` (loop time), or when it is to end."""
         self._in_step = True  # for good: what it falls behind from now on, it takes long to deliver
         try:
             async with asyncio.timeout_at(until) as self._waiting:
@@ -213,18 +249,18 @@ class _Watch:
         """Whether the end that the watch is for lies behind its position."""
         if self._query.until is Until.FOREVER:
             return False
-        subject = self._subject(registry)
+        subject = self._subject()
         if subject is None:
             return self._end_seen  # it ended so long ago that it was forgotten
         ended = not subject.active if isinstance(subject, Stream) else subject.ended
         return ended and registry.sequence_of(subject) <= self._position
 
-    def _subject(self, registry: Registry) -> Stream | Call | None:
+    def _subject(self) -> Stream | Call | None:
         (call_id,) = self._query.filter.call_ids
         if self._query.until is Until.CALL_ENDED:
-            return registry.call(call_id)
+            return self._sight.call(call_id)
         (control_id,) = self._query.filter.control_ids
-        return registry.stream(call_id, control_id)
+        return self._sight.stream(call_id, control_id)
 
     def _cursor(self) -> str:
         return cursor_at(self._journal, self._position)
@@ -247,18 +283,20 @@ class _Watch:
     def _bookmark(self) -> bytes:
         return self._message(bookmark=stream_service_pb2.WatchBookmark())
 
-    def _closing(self) -> bytes:
+    def _closing(self, why: Unavailable) -> bytes:
         drained = stream_service_pb2.WATCH_CLOSE_REASON_DRAINING
-        reason = drained if self._draining else stream_service_pb2.WATCH_CLOSE_REASON_MAX_AGE
-        wait = _RETRY_AFTER if self._draining else 0.0
-        retry_after = duration(round(wait * 1_000_000))
+        reason = drained if isinstance(why, Draining) else stream_service_pb2.WATCH_CLOSE_REASON_MAX_AGE
+        retry_after = duration(round(why.retry_after * 1_000_000))
         return self._message(closing=stream_service_pb2.WatchClosing(reason=reason, retry_after=retry_after))
 
     def _snapshot(self, registry: Registry) -> Iterator[bytes]:
         """What there is now, in parts; each is encoded when it is sent, so that a large one holds nobody up."""
         match = self._query.filter
-        streams = [stream for stream in registry.active_streams() if _shows_stream(match, stream)]
-        calls = [] if match.control_ids else [call for call in registry.active_calls() if _shows_call(match, call)]
+        sight = self._sight
+        streams = [
+            each for each in registry.active_streams() if _shows_stream(match, each) and sight.shows_stream(each)
+        ]
+        calls = [each for each in registry.active_calls() if _shows_call(match, each) and sight.shows_call(each)]
         return (self._message(snapshot=part) for part in _parts(streams, calls))
 
 
@@ -291,4 +329,4 @@ def _shows_stream(match: Filter, stream: Stream) -> bool:
 
 
 def _shows_call(match: Filter, call: Call) -> bool:
-    return not match.call_ids or call.call_id in match.call_ids
+    return not match.control_ids and (not match.call_ids or call.call_id in match.call_ids)

@@ -10,6 +10,7 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
+from gateway.settings.access import AccessSettings
 from gateway.settings.journal import MEMORY, JournalSettings
 from gateway.settings.limits import LimitSettings
 from gateway.settings.listening import ListenSettings
@@ -26,7 +27,16 @@ class _File(BaseSettings):
 
 
 # Pydantic lists the fields of the last base first.
-class Settings(OperationsSettings, LogSettings, LimitSettings, JournalSettings, RelaySettings, ListenSettings, _File):
+class Settings(
+    OperationsSettings,
+    LogSettings,
+    LimitSettings,
+    JournalSettings,
+    RelaySettings,
+    ListenSettings,
+    AccessSettings,
+    _File,
+):
     """Everything an operator can set. Times are seconds here; text like "90s" or "7d" is taken everywhere.
 
     `Settings(listen="127.0.0.1:0")` reads what is not given from the environment and the file that `config` names.

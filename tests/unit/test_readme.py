@@ -35,8 +35,7 @@ def default_of(name: str) -> str:
         return f"`{format_size(default)}`"
     if isinstance(default, bool):
         return "off"
-    if isinstance(default, tuple):
-        return f"`{','.join(default)}`"
+    default = ",".join(default) if isinstance(default, tuple) else default
     text = "" if isinstance(default, SecretStr) or default is None else str(default)
     return f"`{text}`" if text else ""
 

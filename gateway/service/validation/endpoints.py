@@ -9,7 +9,9 @@ import ipaddress
 import re
 from typing import Final
 
-__all__ = ["endpoint_problem", "webhook_problem"]
+from gateway.access.hosts import Place, plain_host
+
+__all__ = ["endpoint_problem", "place_of", "webhook_problem"]
 
 _NOT_VISIBLE: Final = re.compile(r"[^\x21-\x7e]")
 _AUTHORITY_END: Final = re.compile(r"[/?#]")
@@ -17,6 +19,7 @@ _AUTHORITY: Final = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<name>[A-Za-z0
 _LABEL: Final = re.compile(r"[A-Za-z0-9_-]{1,63}")
 _MAX_HOST: Final = 253
 _MAX_PORT: Final = 65_535
+_USUAL_PORTS: Final = {"wss": 443, "https": 443, "http": 80}
 
 
 def endpoint_problem(url: str) -> str | None:
@@ -44,6 +47,21 @@ def webhook_problem(url: str) -> str | None:
     if not url.startswith(("https://", "http://")):
         return "must begin with https:// or http:// in lower case"
     return _authority_problem(_authority(url).rpartition("@")[2])
+
+
+def place_of(url: str) -> Place:
+    """Where a URL leads that has no problem.
+
+    Raises:
+        ValueError: It has one.
+    """
+    scheme = url.partition("://")[0]
+    parts = _AUTHORITY.fullmatch(_authority(url).rpartition("@")[2])
+    if parts is None or scheme not in _USUAL_PORTS:
+        raise ValueError("the URL has not been checked")
+    usual = _USUAL_PORTS[scheme]
+    port = int(parts["port"]) if parts["port"] is not None else usual
+    return Place(plain_host(parts["v6"] or parts["name"]), port, usual=port == usual)
 
 
 def _authority(url: str) -> str:

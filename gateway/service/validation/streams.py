@@ -25,6 +25,7 @@ _MAX_PARAMETERS_BYTES: Final = 16 * 1024
 _MIN_DURATION_S: Final = 1
 _MAX_DURATION_S: Final = 24 * 3600
 
+_NO_LABELS: Final[Mapping[str, str]] = {}
 _TRACKS: Final = {track.value: track for track in Track}
 _METHODS: Final = {0: "", 1: "GET", 2: "POST"}
 _POLICIES: Final = {
@@ -38,8 +39,14 @@ _UNTIL_ENDED: Final = {0: False, 1: False, 2: True}
 _STATES: Final = {state.value: state for state in StreamState}
 
 
-def start_stream(request: stream_service_pb2.StartStreamRequest) -> StartStream:
+def start_stream(
+    request: stream_service_pb2.StartStreamRequest, own_labels: Mapping[str, str] = _NO_LABELS
+) -> StartStream:
     """The order to start a stream; a control id is made up if none is given.
+
+    Args:
+        request: The request.
+        own_labels: Labels that all streams of its client carry. They are part of what makes two requests the same.
 
     Raises:
         InvalidRequest: Lists every wrong field.
@@ -59,11 +66,12 @@ def start_stream(request: stream_service_pb2.StartStreamRequest) -> StartStream:
             "authorization_bearer_token", request.authorization_bearer_token, _MAX_TOKEN_BYTES
         ),
         custom_parameters=_parameters(checks, request),
-        labels=checks.labels("labels", request.labels),
+        labels={**checks.labels("labels", request.labels), **own_labels},
         conflict_policy=checks.choice("conflict_policy", request.conflict_policy, _POLICIES),
         until_streaming=checks.choice("wait_until", request.wait_until, _UNTIL_STREAMING),
         max_duration=_max_duration(checks, request),
         validate_only=request.validate_only,
+        own_labels=own_labels,
         digest="",
     )
     checks.finish()

@@ -139,10 +139,11 @@ class Container:
         return output
 
 
-def terminate(process: "subprocess.Popen[str]") -> tuple[int, str]:
-    """Sends SIGTERM to a container's first process, as `docker stop` does: its exit code and last output."""
-    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-    os.kill(int(children[0]), signal.SIGTERM)
+def end(process: "subprocess.Popen[str]", number: signal.Signals) -> tuple[int, str]:
+    """Sends a signal to a container's first process, as `docker stop` does: its exit code and last output."""
+    if process.poll() is None:
+        for child in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split():
+            os.kill(int(child), number)
     output, _ = process.communicate(timeout=PATIENCE)
     return process.returncode, output
 
@@ -228,7 +229,7 @@ async def check_work(gateway: Container, emulator: Container) -> None:
         await asyncio.to_thread(wait_line, processes[1], "serves gRPC on")
         await asyncio.to_thread(wait_healthy, gateway)
         await check_stream(gateway, callstream, control)
-        code, output = await asyncio.to_thread(terminate, processes[1])
+        code, output = await asyncio.to_thread(end, processes[1], signal.SIGTERM)
         expect(code == 0, "SIGTERM ends it with 0", f"{code}: {output}")
         modes = {path.name: oct(path.stat().st_mode & 0o777) for path in gateway.data.iterdir()}
         expect(set(modes.values()) == {"0o600"}, "its files are its user's alone", modes)
@@ -238,8 +239,7 @@ async def check_work(gateway: Container, emulator: Container) -> None:
         expect("image-check" in listed, "another container on the volume knows the stream", listed)
     finally:
         for process in processes:
-            process.kill()
-            process.communicate()
+            end(process, signal.SIGKILL)
 
 
 def wait_healthy(gateway: Container) -> None:

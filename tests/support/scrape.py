@@ -1,0 +1,36 @@
+"""What a scrape of Prometheus shows, parsed by Prometheus' own client library."""
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.parser import text_string_to_metric_families
+
+__all__ = ["Scrape", "scraped"]
+
+
+class Scrape:
+    """A scrape to be asked."""
+
+    def __init__(self, text: str) -> None:
+        self.samples = {
+            (sample.name, frozenset(sample.labels.items())): sample.value
+            for family in text_string_to_metric_families(text)
+            for sample in family.samples
+        }
+        """Values by name and labels."""
+
+    @property
+    def names(self) -> set[str]:
+        """Of all samples."""
+        return {name for name, _ in self.samples}
+
+    def __call__(self, name: str, **labels: str) -> float | None:
+        """The value of a sample, None if there is none."""
+        return self.samples.get((name, frozenset(labels.items())))
+
+    def labels(self, name: str, label: str) -> set[str]:
+        """The values that a label has."""
+        return {dict(labels)[label] for found, labels in self.samples if found == name}
+
+
+def scraped(registry: CollectorRegistry) -> Scrape:
+    """What a registry shows now."""
+    return Scrape(generate_latest(registry).decode())

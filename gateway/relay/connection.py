@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import socket
+import ssl
 from collections.abc import Sequence
 from typing import Final
 
@@ -137,7 +139,22 @@ async def open_connection(endpoint: Endpoint, timeout: float) -> Connection:  # 
             logger=_library_log,
         )
     except TimeoutError as error:
-        raise ConnectionFailed(f"{endpoint.url} did not answer in {timeout:g} s") from error
+        message = f"{endpoint.url} did not answer in {timeout:g} s; may this machine reach it (firewall, proxy)?"
+        raise ConnectionFailed(message) from error
     except (OSError, WebSocketException, EOFError, ImportError) as error:  # ImportError: a SOCKS proxy is configured
-        raise ConnectionFailed(f"{endpoint.url}: {error}") from error
+        raise ConnectionFailed(f"{endpoint.url}: {str(error) or 'the connection broke'}{_remedy(error)}") from error
     return Connection(websocket)
+
+
+def _remedy(error: Exception) -> str:
+    """What an operator can do about a connection that can't be opened; nothing if that is RELAY's to know."""
+    match error:
+        case socket.gaierror():
+            return "; the name can't be looked up: check SIGNALWIRE_SPACE or SIGNALWIRE_RELAY_HOST, and DNS"
+        case ssl.SSLCertVerificationError():
+            return "; is SIGNALWIRE_RELAY_HOST right? For a private authority set SIGNALWIRE_RELAY_CA_FILE"
+        case ssl.SSLError() | ConnectionResetError():
+            return "; does that port speak TLS? Check SIGNALWIRE_RELAY_HOST"
+        case ConnectionRefusedError():
+            return "; nothing listens there: check SIGNALWIRE_RELAY_HOST"
+    return ""

@@ -45,6 +45,9 @@ __all__ = [
 _PATIENCE_WHEN_KNOWN = 5
 """How many times longer refusals are put down to RELAY when it has taken the credentials before."""
 
+_TOLD_AT_LEAST = 64
+"""Of so many attempts in vain, half an hour of them, one is told at least."""
+
 _log = structlog.get_logger(__name__)
 
 
@@ -319,7 +322,8 @@ class Session:
         self._attempts += 1
         self._losses += 1
         self._last_error = self._scrubbed(ending.reason)
-        _log.warning("relay_connection_over", reason=self._last_error, attempt=self._attempts)
+        tell = _log.warning if _is_worth_telling(self._attempts) else _log.debug
+        tell("relay_connection_over", reason=self._last_error, attempt=self._attempts, next="tried again, for ever")
         if ending.kind in {EndingKind.RESTART, EndingKind.STALE}:
             self._save(None)
         if ending.kind is EndingKind.CREDENTIALS:
@@ -394,3 +398,8 @@ class Session:
         except OSError as error:
             # This process goes on as it is; only the next one would begin anew.
             _log.warning("session_state_not_saved", reason=str(error))
+
+
+def _is_worth_telling(attempt: int) -> bool:
+    """Whether a failure is told: the first one, and then ever fewer of those that follow on each other."""
+    return attempt & (attempt - 1) == 0 or attempt % _TOLD_AT_LEAST == 0

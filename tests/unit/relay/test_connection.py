@@ -127,7 +127,7 @@ class TestTls:
     async def test_unknown_authority_is_refused(self, authority: trustme.CA) -> None:
         """Without the file nobody vouches for the server, so nothing is said to it."""
         async with scripted_relay(self.served(authority)) as relay:
-            with pytest.raises(ConnectionFailed, match="certificate verify failed"):
+            with pytest.raises(ConnectionFailed, match=r"certificate verify failed.*set SIGNALWIRE_RELAY_CA_FILE"):
                 await open_connection(Endpoint(relay.host), 5)
             assert relay.attempts == 0
 
@@ -137,6 +137,20 @@ class TestTls:
             with pytest.raises(ConnectionFailed, match="IP address mismatch"):
                 await open_connection(Endpoint(relay.host, ca_file=ca_file), 5)
             assert relay.attempts == 0
+
+    async def test_no_tls_is_told(self) -> None:
+        """A server without TLS on that port is a mistake of the host or its port."""
+        async with scripted_relay() as relay:
+            with pytest.raises(ConnectionFailed, match=r"the connection broke; does that port speak TLS\?"):
+                await open_connection(Endpoint(relay.host), 5)
+
+
+async def test_unknown_name_is_told() -> None:
+    """With the settings to check; so is a port where nothing listens."""
+    with pytest.raises(ConnectionFailed, match="can't be looked up: check SIGNALWIRE_SPACE"):
+        await open_connection(Endpoint("nobody.invalid"), 5)
+    with pytest.raises(ConnectionFailed, match="nothing listens there: check SIGNALWIRE_RELAY_HOST"):
+        await open_connection(Endpoint("127.0.0.1:1"), 5)
 
 
 async def test_silent_server_is_given_up() -> None:

@@ -16,7 +16,7 @@ COPY requirements/ requirements/
 # pip lives in a place of its own, so that nothing has to be taken out of the other one again.
 RUN python3 -m venv /build \
     && /build/bin/pip install --require-hashes --requirement requirements/build.txt
-# EXTRAS=emulator adds what `callstream emulator` and `callstream demo` need.
+# EXTRAS=emulator adds what `callstream emulator` and `callstream demo` need, EXTRAS=tracing traces.
 ARG EXTRAS=runtime
 RUN python3 -m venv --without-pip /opt/callstream \
     && /build/bin/pip --python /opt/callstream/bin/python3 install \

@@ -22,7 +22,7 @@ REQUIREMENTS = ROOT / "requirements"
 PLACE = ROOT / ".cache" / "supply-chain"
 OUTPUT = ROOT / "out" / "sbom"
 # What is in the images; then all that is locked: dev.txt holds the others, except for the tools used here.
-VARIANTS = ("runtime", "emulator")
+VARIANTS = ("runtime", "emulator", "tracing")
 AUDITED = ("dev.txt", "supply-chain.txt")
 SERVICES = ("pypi", "osv")
 

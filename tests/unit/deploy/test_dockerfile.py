@@ -82,7 +82,7 @@ def test_what_is_copied_is_there_and_sent() -> None:
 
 def test_the_build_knows_its_requirements() -> None:
     """Every file of requirements that a build can ask for is locked, with hashes."""
-    for name in ("build", "runtime", "emulator"):
+    for name in ("build", "runtime", "emulator", "tracing"):
         lines = (ROOT / "requirements" / f"{name}.txt").read_text()
         assert lines.count("--hash=sha256:") >= len(re.findall(r"^[\w.-]+==", lines, re.MULTILINE)) > 0
     compose = yaml.safe_load((ROOT / "compose.yaml").read_text())

@@ -94,7 +94,7 @@ def _pattern(text: str) -> HostPattern:
     if port is not None and (port > _MAX_PORT or (parts["port"] and not port)):
         raise ValueError(wrong)
     try:
-        host = plain_host(parts["v6"] or parts["name"])
+        host = plain_host(parts["name"]) if parts["name"] else ipaddress.IPv6Address(parts["v6"]).compressed
     except ValueError as error:
         raise ValueError(wrong) from error
     return HostPattern(host.removeprefix("*."), host.startswith("*."), port)

@@ -38,7 +38,7 @@ _MAX_LABEL_KEY_BYTES: Final = 63
 _MAX_LABEL_VALUE_BYTES: Final = 255
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}", re.ASCII)
 _SHA256: Final = re.compile(r"[0-9A-Fa-f]{64}", re.ASCII)
-_KEY: Final = re.compile(r"[a-z][a-z_]{0,31}", re.ASCII)
+_KEY: Final = re.compile(r"[a-z][a-z0-9_]{0,31}", re.ASCII)
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
@@ -95,7 +95,7 @@ def _labels(value: object) -> object:
 
 def _hosts(value: object) -> object:
     if not isinstance(value, list) or not value or not all(isinstance(text, str) for text in value):
-        raise ValueError('use a list like ["*.example.com"], or leave it out for no limit of its own')
+        raise ValueError('use a list like ["*.example.com"], or leave it out for no limit')
     return parse_hosts(value)
 
 

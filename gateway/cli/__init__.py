@@ -16,6 +16,7 @@ _COMMANDS: Final = {
     "emulator": "gateway.cli.emulator",
     "serve": "gateway.cli.serve",
     "check-config": "gateway.cli.check_config",
+    "token": "gateway.cli.token",
     "health": "gateway.cli.health",
     "call": "gateway.cli.client.call",
     "stream": "gateway.cli.client.stream",
@@ -29,7 +30,7 @@ Exit codes:
   1    refused by the server; not serving (health); failed (demo)
   2    wrong usage or settings
   3    not connected, unavailable, or no answer in time: trying again may help
-  4    could not start: port taken, certificate or data directory unusable, package missing
+  4    could not start: port taken; certificate, tokens file or data directory unusable, package missing
   5    RELAY refuses the credentials
   6    ended at once by a second signal (serve)
   130  interrupted

@@ -1,11 +1,13 @@
 """`callstream check-config`: the settings in force, and where each came from."""
 
+from pathlib import Path
 from typing import Any
 
 import click
 
-from gateway.cli.configuration import load, setting_options, shown
-from gateway.cli.output import write, write_json, write_table
+from gateway.access.tokens_file import TokensFileUnusable, parse_tokens, read_tokens_file
+from gateway.cli.configuration import WRONG_SETTINGS, load, setting_options, shown
+from gateway.cli.output import Failure, write, write_json, write_table
 
 __all__ = ["command"]
 
@@ -17,10 +19,11 @@ def command(as_json: bool, **flags: Any) -> None:
     """Show the settings in force, and where each comes from.
 
     Takes the flags of `callstream serve`, and refuses what `serve` would refuse: each wrong one on a line, exit code 2.
-    Secrets are hidden. Nothing is opened or connected.
+    The tokens file is read, and what is wrong with it is told as well. Secrets are hidden. Nothing is connected.
     """
     configuration = load(flags)
     settings, origins = configuration.settings, configuration.origins
+    _check_tokens(settings.tokens_file)
     values = {name: shown(name, getattr(settings, name)) for name in type(settings).model_fields}
     if as_json:
         write_json(
@@ -36,3 +39,11 @@ def command(as_json: bool, **flags: Any) -> None:
         elastic=["VALUE", "FROM"],
     )
     write(f"\nRELAY is at {settings.endpoint().url}")
+
+
+def _check_tokens(path: str) -> None:
+    if path:
+        try:
+            parse_tokens(read_tokens_file(Path(path)), path)
+        except TokensFileUnusable as error:
+            raise Failure("\n".join(error.problems), WRONG_SETTINGS) from error

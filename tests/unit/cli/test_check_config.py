@@ -51,6 +51,23 @@ def test_what_serve_would_refuse_is_refused() -> None:
     assert [line.split(":")[1] for line in shown.err.splitlines()] == [" --listen", " --log-level"]
 
 
+def test_the_tokens_file_is_checked(tmp_path: Path) -> None:
+    """Each thing that is wrong with it on a line."""
+    path = tmp_path / "tokens.toml"
+    assert run("check-config", "--tokens-file", str(path), environment=CREDENTIALS).err == (
+        f"error: {path}: can't be read: No such file or directory\n"
+    )
+    path.write_text('[[token]]\nname = "a"\nsha256 = "x"\nscopes = ["nothing"]\n')
+    shown = run("check-config", "--tokens-file", str(path), environment=CREDENTIALS)
+    assert (shown.code, shown.out) == (2, "")
+    assert [line.split(": ")[1:4] for line in shown.err.splitlines()] == [
+        [str(path), "token 'a'", "sha256"],
+        [str(path), "token 'a'", "scopes"],
+    ]
+    path.write_text("token = []\n")
+    assert run("check-config", "--tokens-file", str(path), environment=CREDENTIALS).code == 0
+
+
 def test_secrets_have_no_flags() -> None:
     """Every process of a machine can read flags."""
     assert "No such option" in run("check-config", "--api-token", "s3cret").err

@@ -10,7 +10,7 @@ from gateway import cli
 from gateway.cli import callstream, main
 from tests.support.command_line import run
 
-NAMES = ["demo", "emulator", "serve", "check-config", "health", "call", "stream", "version"]
+NAMES = ["demo", "emulator", "serve", "check-config", "token", "health", "call", "stream", "version"]
 
 
 def commands(group: click.Command, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:

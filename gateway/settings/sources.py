@@ -31,7 +31,17 @@ _SIGNALWIRE: Final[Mapping[str, tuple[str, ...]]] = {
     "relay_scheme": ("SIGNALWIRE_RELAY_SCHEME",),
     "relay_ca_file": ("SIGNALWIRE_RELAY_CA_FILE",),
 }
-CLIENT_VARIABLES: Final = ("CALLSTREAM_ADDRESS", "CALLSTREAM_TIMEOUT", "CALLSTREAM_BEARER_TOKEN")
+CLIENT_VARIABLES: Final = (
+    "CALLSTREAM_ADDRESS",
+    "CALLSTREAM_BEARER_TOKEN",
+    "CALLSTREAM_CA_FILE",
+    "CALLSTREAM_CLIENT_CERT_FILE",
+    "CALLSTREAM_CLIENT_KEY_FILE",
+    "CALLSTREAM_SERVER_NAME",
+    "CALLSTREAM_TIMEOUT",
+    "CALLSTREAM_TLS",
+    "CALLSTREAM_TOKEN",
+)
 """What the client commands read; no settings of the gateway, and no mistakes either."""
 
 # Kubernetes tells every container of the services beside it: a Service named "callstream" makes CALLSTREAM_SERVICE_HOST

@@ -18,6 +18,7 @@ from callstream.v1 import gateway_service_pb2, gateway_service_pb2_grpc, stream_
 from gateway.service.rpc import Call, Surroundings, service_handlers
 from gateway.serving.listener import listen, new_server
 from tests.support.authority import Authority
+from tests.support.command_line import run
 from tests.support.running import running_emulator, running_server, settings_for
 
 SERVICE = gateway_service_pb2.DESCRIPTOR.services_by_name["GatewayService"]
@@ -261,6 +262,38 @@ class TestReload:
             assert (await refusal(address, authority.ca_pem, old.client("a.example.com"))).code() is (
                 grpc.StatusCode.UNAVAILABLE
             )
+
+
+class TestCommands:
+    """The command line as a client."""
+
+    async def test_they_speak_tls(self, authority: Authority, tmp_path: Path) -> None:
+        """With the authority's file, also where the certificate is for another name than the address."""
+        authority.renew("gateway.example.com")
+        async with gateway(**tls(authority)) as address:
+            trust = ("--address", address, "--ca-file", str(authority.ca_file))
+            shown = await asyncio.to_thread(run, "call", "list", *trust, "--server-name", "gateway.example.com")
+            assert (shown.code, shown.err) == (0, "")
+            shown = await asyncio.to_thread(run, "call", "list", *trust)
+            assert shown.code == 3
+            assert "See --address, --tls and --ca-file" in shown.err
+
+    async def test_they_show_a_certificate(self, authority: Authority, tmp_path: Path) -> None:
+        """For mutual TLS, from variables as well: a container's health check has no other way."""
+        clients = Authority(tmp_path / "clients")
+        certificate, key = clients.client("probe.example.com")
+        async with gateway(**tls(authority, clients.ca_file)) as address:
+            environment: dict[str, str | None] = {
+                "CALLSTREAM_ADDRESS": address,
+                "CALLSTREAM_CA_FILE": str(authority.ca_file),
+                "CALLSTREAM_CLIENT_CERT_FILE": str(certificate),
+                "CALLSTREAM_CLIENT_KEY_FILE": str(key),
+            }
+            shown = await asyncio.to_thread(run, "call", "list", environment=environment)
+            assert (shown.code, shown.err) == (0, "")
+            del environment["CALLSTREAM_CLIENT_CERT_FILE"], environment["CALLSTREAM_CLIENT_KEY_FILE"]
+            shown = await asyncio.to_thread(run, "call", "list", environment=environment)
+            assert shown.code == 3
 
 
 def stream_watch(opened: grpc.aio.Channel) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 import grpc
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from callstream.v1 import call_service_pb2, gateway_service_pb2, stream_service_pb2
 from gateway.domain.errors import CallstreamError
@@ -25,13 +26,31 @@ class ScriptedContract:
     def __init__(self) -> None:
         self.address = ""
         self.requests: list[Any] = []
+        self.tokens: list[str] = []
+        """What each request showed as `authorization`."""
+
+    def note(self, request: Message, context: grpc.ServicerContext) -> None:
+        """Remembers a request."""
+        self.requests.append(request)
+        metadata = {name: str(value) for name, value in context.invocation_metadata()}
+        self.tokens.append(metadata.get("authorization", ""))
 
 
 @contextlib.contextmanager
-def scripted_contract(answers: Mapping[str, Answer]) -> Iterator[ScriptedContract]:
-    """Serves methods by name; a method without an answer is UNIMPLEMENTED."""
+def scripted_contract(answers: Mapping[str, Answer], healthy: bool | None = None) -> Iterator[ScriptedContract]:
+    """Serves methods by name; a method without an answer is UNIMPLEMENTED.
+
+    Args:
+        answers: What is answered.
+        healthy: What the health service says. None: there is none.
+    """
     contract = ScriptedContract()
     server = grpc.server(ThreadPoolExecutor(max_workers=4))
+    if healthy is not None:
+        servicer = health.HealthServicer()
+        statuses = health_pb2.HealthCheckResponse
+        servicer.set("", statuses.SERVING if healthy else statuses.NOT_SERVING)
+        health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
     for file in (stream_service_pb2, call_service_pb2, gateway_service_pb2):
         for service in file.DESCRIPTOR.services_by_name.values():
             handlers = {
@@ -52,14 +71,14 @@ def _handler(contract: ScriptedContract, method: Any, answer: Answer) -> "grpc.R
     request_class = GetMessageClass(method.input_type)
 
     def unary(request: Message, context: grpc.ServicerContext) -> Any:
-        contract.requests.append(request)
+        contract.note(request, context)
         try:
             return answer(request)
         except CallstreamError as error:
             context.abort_with_status(grpc_status(error, epoch="00" * 8))
 
     def stream(request: Message, context: grpc.ServicerContext) -> Iterator[Any]:
-        contract.requests.append(request)
+        contract.note(request, context)
         try:
             yield from answer(request)
         except CallstreamError as error:

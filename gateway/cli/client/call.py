@@ -7,6 +7,7 @@ import click
 
 from gateway.cli.client.channel import client_options, open_channel, rpc_failures
 from gateway.cli.client.choices import choice, number, numbers
+from gateway.cli.client.target import Target
 from gateway.cli.parameters import duration
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def command() -> None:
 @click.option("--wait", is_flag=True, help="Wait until there is one. Without --timeout: as long as it takes.")
 @client_options(None)
 def list_calls(
-    address: str,
+    target: Target,
     timeout: float | None,
     as_json: bool,
     states: tuple[str, ...],
@@ -62,7 +63,7 @@ def list_calls(
         context=context,
         tag=tag,
     )
-    with open_channel(address) as channel, rpc_failures(address):
+    with open_channel(target) as channel, rpc_failures(target):
         found = (calls_when_there if wait else calls)(channel, request, limit, timeout)
     if as_json:
         write_message(call_service_pb2.ListCallsResponse(calls=found))
@@ -73,11 +74,11 @@ def list_calls(
 @command.command("get", short_help="Show one call.")
 @_CALL_ID
 @client_options("10s")
-def get(address: str, timeout: float, as_json: bool, call_id: str) -> None:
+def get(target: Target, timeout: float, as_json: bool, call_id: str) -> None:
     """Show one call."""
     from callstream.v1.call_service_pb2 import GetCallRequest
 
-    _run(address, timeout, as_json, "GetCall", GetCallRequest(call_id=call_id))
+    _run(target, timeout, as_json, "GetCall", GetCallRequest(call_id=call_id))
 
 
 @command.command("answer", short_help="Answer an inbound call.")
@@ -85,22 +86,22 @@ def get(address: str, timeout: float, as_json: bool, call_id: str) -> None:
 @_NODE_ID
 @click.option("--codec", "codecs", multiple=True, help="A codec to offer, the best first. May be repeated.")
 @client_options("10s")
-def answer(address: str, timeout: float, as_json: bool, call_id: str, node_id: str, codecs: tuple[str, ...]) -> None:
+def answer(target: Target, timeout: float, as_json: bool, call_id: str, node_id: str, codecs: tuple[str, ...]) -> None:
     """Answer an inbound call. Answering an answered call succeeds, too."""
     from callstream.v1.call_service_pb2 import AnswerCallRequest
 
-    _run(address, timeout, as_json, "AnswerCall", AnswerCallRequest(call_id=call_id, node_id=node_id, codecs=codecs))
+    _run(target, timeout, as_json, "AnswerCall", AnswerCallRequest(call_id=call_id, node_id=node_id, codecs=codecs))
 
 
 @command.command("pass", short_help="Leave an inbound call to another client.")
 @_CALL_ID
 @_NODE_ID
 @client_options("10s")
-def pass_call(address: str, timeout: float, as_json: bool, call_id: str, node_id: str) -> None:
+def pass_call(target: Target, timeout: float, as_json: bool, call_id: str, node_id: str) -> None:
     """Leave an inbound call to another client of its context."""
     from callstream.v1.call_service_pb2 import PassCallRequest
 
-    _run(address, timeout, as_json, "PassCall", PassCallRequest(call_id=call_id, node_id=node_id))
+    _run(target, timeout, as_json, "PassCall", PassCallRequest(call_id=call_id, node_id=node_id))
 
 
 @command.command("end", short_help="Hang up.")
@@ -112,13 +113,13 @@ def pass_call(address: str, timeout: float, as_json: bool, call_id: str, node_id
     help="What the other party is told; hangup by default.",
 )
 @client_options("10s")
-def end(address: str, timeout: float, as_json: bool, call_id: str, node_id: str, reason: str | None) -> None:
+def end(target: Target, timeout: float, as_json: bool, call_id: str, node_id: str, reason: str | None) -> None:
     """Hang up. Ending an ended call succeeds, too. The streams of the call end with it."""
     from callstream.v1 import call_service_pb2
 
     word = number(call_service_pb2.EndCallReason.Value, "END_CALL_REASON_", reason)
     request = call_service_pb2.EndCallRequest(call_id=call_id, node_id=node_id, reason=word)
-    _run(address, timeout, as_json, "EndCall", request)
+    _run(target, timeout, as_json, "EndCall", request)
 
 
 @command.command("dial", short_help="Call somebody.")
@@ -131,7 +132,7 @@ def end(address: str, timeout: float, as_json: bool, call_id: str, node_id: str,
 @click.option("--max-duration", type=duration, default=0.0, help="Of the call, in whole minutes; no limit otherwise.")
 @click.option("--tag", help="The attempt's id. Asking again with it waits for the same attempt; made up by default.")
 @client_options("120s")
-def dial(address: str, timeout: float, as_json: bool, tag: str | None, **options: Any) -> None:
+def dial(target: Target, timeout: float, as_json: bool, tag: str | None, **options: Any) -> None:
     """Call somebody, and answer once a device has.
 
     \b
@@ -142,7 +143,7 @@ def dial(address: str, timeout: float, as_json: bool, tag: str | None, **options
 
     tag = tag or str(uuid.uuid4())
     hint = f"ask again with --tag {tag}: that waits for the same attempt"
-    _run(address, timeout, as_json, "Dial", _dial_request(tag=tag, **options), hint)
+    _run(target, timeout, as_json, "Dial", _dial_request(tag=tag, **options), hint)
 
 
 def _dial_request(
@@ -175,12 +176,12 @@ def _dial_request(
     )
 
 
-def _run(address: str, timeout: float, as_json: bool, method: str, request: Any, hint: str = "") -> None:
+def _run(target: Target, timeout: float, as_json: bool, method: str, request: Any, hint: str = "") -> None:
     """Calls a method whose response has a call, and writes that."""
     from callstream.v1.call_service_pb2_grpc import CallServiceStub
     from gateway.cli.client.render import write_call, write_message
 
-    with open_channel(address) as channel, rpc_failures(address, hint):
+    with open_channel(target) as channel, rpc_failures(target, hint):
         response = getattr(CallServiceStub(channel), method)(request, timeout=timeout)
     if as_json:
         write_message(response)

@@ -3,37 +3,28 @@
 import contextlib
 import os
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 import click
 
+from gateway.cli.client.target import Target, target_options
 from gateway.cli.output import Failure
 from gateway.cli.parameters import duration
 
 if TYPE_CHECKING:
     import grpc
 
-__all__ = ["address_option", "client_options", "failure_of", "open_channel", "rpc_failures"]
+__all__ = ["client_options", "failure_of", "open_channel", "rpc_failures"]
 
 REFUSED: Final = 1
 UNAVAILABLE: Final = 3
-_DEFAULT_ADDRESS: Final = "127.0.0.1:50051"
 _AGAIN: Final = frozenset({"UNAVAILABLE", "DEADLINE_EXCEEDED", "ABORTED"})
-_LOOPBACK: Final = ("127.", "localhost:", "[::1]:", "unix:")
 T = TypeVar("T")
-
-address_option: Final = click.option(
-    "--address",
-    envvar="CALLSTREAM_ADDRESS",
-    default=_DEFAULT_ADDRESS,
-    show_default=True,
-    show_envvar=True,
-    help="The gateway: host:port or unix:/path.",
-)
 
 
 def client_options(timeout: str | None) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Gives a command --address, --timeout and --json.
+    """Gives a command --timeout, --json, and the options of `target_options`.
 
     Args:
         timeout: The default of --timeout; None waits as long as it takes.
@@ -52,14 +43,18 @@ def client_options(timeout: str | None) -> Callable[[Callable[..., None]], Calla
             show_envvar=True,
             help="How long to wait for the answer.",
         )(command)
-        return address_option(command)
+        return target_options(command)
 
     return decorate
 
 
 @contextlib.contextmanager
-def open_channel(address: str) -> Iterator["grpc.Channel"]:
-    """A channel without encryption, closed at the end. Nothing is connected before the first RPC."""
+def open_channel(target: Target) -> Iterator["grpc.Channel"]:
+    """A channel to a gateway, closed at the end. Nothing is connected before the first RPC.
+
+    Raises:
+        click.UsageError: A file can't be read.
+    """
     # gRPC's core writes its own remarks on failed connections to standard error; ours say what to do.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     import grpc
@@ -72,18 +67,67 @@ def open_channel(address: str) -> Iterator["grpc.Channel"]:
         ("grpc.http2.max_pings_without_data", 0),
         ("grpc.max_receive_message_length", -1),
     ]
-    if address.startswith(_LOOPBACK):
+    if target.local:
         options.append(("grpc.enable_http_proxy", 0))
-    with grpc.insecure_channel(address, options) as channel:
-        yield channel
+    if target.server_name:
+        options.append(("grpc.ssl_target_name_override", target.server_name))
+    if target.encrypted:
+        credentials = grpc.ssl_channel_credentials(
+            _content(target.ca_file), _content(target.client_key_file), _content(target.client_cert_file)
+        )
+        opened = grpc.secure_channel(target.address, credentials, options)
+    else:
+        opened = grpc.insecure_channel(target.address, options)
+    with opened as channel:
+        yield grpc.intercept_channel(channel, _bearer(target.token)) if target.token else channel
+
+
+def _content(path: Path | None) -> bytes | None:
+    try:
+        return None if path is None else path.read_bytes()
+    except OSError as error:
+        raise click.UsageError(f"{path}: {error.strerror}") from error
+
+
+class _Details(NamedTuple):
+    method: str
+    timeout: float | None
+    metadata: Any
+    credentials: Any
+    wait_for_ready: bool | None
+    compression: Any
+
+
+def _bearer(token: str) -> Any:
+    """Shows the token with each RPC."""
+    import grpc
+
+    class Bearer(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInterceptor):
+        def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
+            return continuation(_shown(client_call_details), request)
+
+        intercept_unary_stream = intercept_unary_unary
+
+    def _shown(details: Any) -> _Details:
+        metadata = [*(details.metadata or ()), ("authorization", f"Bearer {token}")]
+        return _Details(
+            details.method,
+            details.timeout,
+            metadata,
+            details.credentials,
+            details.wait_for_ready,
+            details.compression,
+        )
+
+    return Bearer()
 
 
 @contextlib.contextmanager
-def rpc_failures(address: str, hint: str = "") -> Iterator[None]:
+def rpc_failures(target: Target, hint: str = "") -> Iterator[None]:
     """Turns a failed RPC into a failed command.
 
     Args:
-        address: Where the gateway was expected.
+        target: Where the gateway was expected.
         hint: What to do when it isn't known whether the command took effect.
 
     Raises:
@@ -94,17 +138,17 @@ def rpc_failures(address: str, hint: str = "") -> Iterator[None]:
     try:
         yield
     except grpc.RpcError as error:
-        raise failure_of(error, address, hint) from error
+        raise failure_of(error, target, hint) from error
 
 
-def failure_of(error: "grpc.RpcError", address: str, hint: str = "") -> Failure:
+def failure_of(error: "grpc.RpcError", target: Target, hint: str = "") -> Failure:
     """What a command says of a failed RPC: reason and message, a line for each wrong field, the hint if it helps."""
     status = error.code().name
     reason, violations = _details(error)
     if status == "UNAVAILABLE" and not reason:
         lines = [
-            f"no gateway answers at {address} ({error.details()})",
-            "is `callstream serve` running there? See --address",
+            f"no gateway answers at {target} ({error.details()})",
+            "is `callstream serve` running there? See --address, --tls and --ca-file",
         ]
     elif status == "DEADLINE_EXCEEDED" and not reason:
         lines = ["DEADLINE_EXCEEDED: no answer in time; see --timeout"]

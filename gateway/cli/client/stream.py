@@ -7,6 +7,7 @@ import click
 
 from gateway.cli.client.channel import REFUSED, client_options, open_channel, rpc_failures
 from gateway.cli.client.choices import choice, number, numbers
+from gateway.cli.client.target import Target
 from gateway.cli.client.watch import watch
 from gateway.cli.output import Failure
 from gateway.cli.parameters import Pair, custom_parameters, duration, key_value, labels, token
@@ -60,7 +61,7 @@ def command() -> None:
 @click.option("--validate-only", is_flag=True, help="Check the request and do nothing.")
 @click.option("--node-id", default="", help="The call's RELAY node, if the gateway has not seen the call.")
 @client_options("15s")
-def start(address: str, timeout: float, as_json: bool, control_id: str | None, **options: Any) -> None:
+def start(target: Target, timeout: float, as_json: bool, control_id: str | None, **options: Any) -> None:
     """Start streaming a call's audio to a WebSocket URL.
 
     \b
@@ -73,7 +74,7 @@ def start(address: str, timeout: float, as_json: bool, control_id: str | None, *
     control_id = control_id or str(uuid.uuid4())
     request = _start_request(control_id=control_id, **options)
     hint = f"ask again with --control-id {control_id}: that never makes a second stream"
-    with open_channel(address) as channel, rpc_failures(address, hint):
+    with open_channel(target) as channel, rpc_failures(target, hint):
         response = StreamServiceStub(channel).StartStream(request, timeout=timeout)
     if as_json:
         write_message(response)
@@ -129,7 +130,7 @@ def _start_request(
 )
 @client_options("15s")
 def stop(
-    address: str,
+    target: Target,
     timeout: float,
     as_json: bool,
     call_id: str,
@@ -146,7 +147,7 @@ def stop(
     from gateway.cli.client.render import write_message, write_stream
 
     until = number(contract.StopWaitUntil.Value, "STOP_WAIT_UNTIL_", wait_until)
-    with open_channel(address) as channel, rpc_failures(address, "ask again: stopping twice does no harm"):
+    with open_channel(target) as channel, rpc_failures(target, "ask again: stopping twice does no harm"):
         stub = StreamServiceStub(channel)
         if everything:
             every = contract.StopCallStreamsRequest(call_id=call_id, wait_until=until)
@@ -182,30 +183,30 @@ def _write_stopped(response: Any, as_json: bool) -> None:
 @_CALL_ID
 @_CONTROL_ID
 @client_options("10s")
-def get(address: str, timeout: float, as_json: bool, call_id: str, control_id: str) -> None:
+def get(target: Target, timeout: float, as_json: bool, call_id: str, control_id: str) -> None:
     """Show one stream as it is, or as it ended."""
     from callstream.v1.stream_service_pb2 import GetStreamRequest
 
-    _show(address, timeout, as_json, "GetStream", GetStreamRequest(call_id=call_id, control_id=control_id))
+    _show(target, timeout, as_json, "GetStream", GetStreamRequest(call_id=call_id, control_id=control_id))
 
 
 @command.command("wait", short_help="Wait until a stream has ended.")
 @_CALL_ID
 @_CONTROL_ID
 @client_options(None)
-def wait(address: str, timeout: float | None, as_json: bool, call_id: str, control_id: str) -> None:
+def wait(target: Target, timeout: float | None, as_json: bool, call_id: str, control_id: str) -> None:
     """Wait until a stream has ended, and show it. The exit code is 0 however it ended: state and reason tell."""
     from callstream.v1.stream_service_pb2 import WaitStreamRequest
 
-    _show(address, timeout, as_json, "WaitStream", WaitStreamRequest(call_id=call_id, control_id=control_id))
+    _show(target, timeout, as_json, "WaitStream", WaitStreamRequest(call_id=call_id, control_id=control_id))
 
 
-def _show(address: str, timeout: float | None, as_json: bool, method: str, request: Any) -> None:
+def _show(target: Target, timeout: float | None, as_json: bool, method: str, request: Any) -> None:
     """Calls a method whose response has a stream, and writes that."""
     from callstream.v1.stream_service_pb2_grpc import StreamServiceStub
     from gateway.cli.client.render import write_message, write_stream
 
-    with open_channel(address) as channel, rpc_failures(address):
+    with open_channel(target) as channel, rpc_failures(target):
         response = getattr(StreamServiceStub(channel), method)(request, timeout=timeout)
     if as_json:
         write_message(response)
@@ -222,7 +223,7 @@ def _show(address: str, timeout: float | None, as_json: bool, method: str, reque
 @click.option("--limit", type=click.IntRange(min=1), help="So many at most, the oldest.")
 @client_options("10s")
 def list_streams(
-    address: str,
+    target: Target,
     timeout: float,
     as_json: bool,
     call_id: str,
@@ -244,7 +245,7 @@ def list_streams(
         name=name,
         labels=labels(label_pairs),
     )
-    with open_channel(address) as channel, rpc_failures(address):
+    with open_channel(target) as channel, rpc_failures(target):
         found = streams(channel, request, limit, timeout)
     if as_json:
         write_message(contract.ListStreamsResponse(streams=found))

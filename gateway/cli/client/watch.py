@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gateway.cli.client.channel import address_option, open_channel, rpc_failures
+from gateway.cli.client.channel import open_channel, rpc_failures
 from gateway.cli.client.choices import choice, event_types, number
+from gateway.cli.client.target import Target, target_options
 from gateway.cli.output import remark, write, write_json
 from gateway.cli.parameters import Pair, duration, key_value, labels, moment
 
@@ -41,8 +42,8 @@ __all__ = ["watch"]
 @click.option("--limit", type=click.IntRange(min=1), help="End after so many events.")
 @click.option("--timeout", type=duration, help="End with exit code 3 after so long.")
 @click.option("--json", "as_json", is_flag=True, help="Write a JSON object a line.")
-@address_option
-def watch(address: str, as_json: bool, limit: int | None, timeout: float | None, **options: Any) -> None:
+@target_options
+def watch(target: Target, as_json: bool, limit: int | None, timeout: float | None, **options: Any) -> None:
     """Follow events as they happen, from now on or from where it is said.
 
     When the gateway restarts or the connection breaks, the watch goes on where it was, without a hole or a repetition.
@@ -59,8 +60,8 @@ def watch(address: str, as_json: bool, limit: int | None, timeout: float | None,
     printer = _Printer(as_json, limit, half_snapshot=request.include_snapshot)
     try:
         with (
-            open_channel(address) as channel,
-            rpc_failures(address),
+            open_channel(target) as channel,
+            rpc_failures(target),
             contextlib.closing(follow(channel, request, timeout)) as responses,
         ):
             for response in responses:

@@ -214,6 +214,14 @@ class TestListen:
         assert "without TLS" not in message
         assert "lets any client in" in message
 
+    def test_tls_and_tokens_protect(self) -> None:
+        """Tokens say who asks, TLS keeps them and the rest from being read; one without the other is not enough."""
+        tls = {"tls_cert_file": "c.pem", "tls_key_file": "k.pem"}
+        assert settings(listen="0.0.0.0:1", **tls, tokens_file="t.toml").listen == "0.0.0.0:1"
+        message = problems(listen="0.0.0.0:1", tokens_file="t.toml")["listen"]
+        assert "without TLS" in message
+        assert "any client" not in message
+
     @pytest.mark.parametrize(
         ("files", "name", "message"),
         [

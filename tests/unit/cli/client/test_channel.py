@@ -8,6 +8,8 @@ import grpc
 import pytest
 
 from callstream.v1 import call_service_pb2
+from gateway.cli.client.channel import failure_of
+from gateway.cli.client.target import Target
 from gateway.domain.errors import (
     CallNotFound,
     CallstreamError,
@@ -76,7 +78,7 @@ def test_an_absent_gateway_is_told() -> None:
     shown = run("call", "get", "c", "--address", "127.0.0.1:1")
     assert shown.code == 3
     assert "error: no gateway answers at 127.0.0.1:1 (" in shown.err
-    assert "is `callstream serve` running there? See --address" in shown.err
+    assert "is `callstream serve` running there? See --address, --tls and --ca-file" in shown.err
 
 
 def test_a_silent_gateway_is_told() -> None:
@@ -116,6 +118,4 @@ def test_trailers_that_contradict_the_status_are_passed_over() -> None:
         def trailing_metadata(self) -> Any:
             return (("grpc-status-details-bin", b"\x08\x03"),)
 
-    from gateway.cli.client.channel import failure_of
-
-    assert failure_of(Foreign(), "a:1").message == "NOT_FOUND: nothing here"
+    assert failure_of(Foreign(), Target("a:1")).message == "NOT_FOUND: nothing here"

@@ -10,6 +10,7 @@ import pytest
 from callstream.v1 import event_pb2, stream_service_pb2
 from gateway.cli.client.channel import open_channel
 from gateway.cli.client.resuming import follow
+from gateway.cli.client.target import Target
 from gateway.domain.errors import CursorCompacted, Draining
 from tests.support.scripted_contract import ScriptedContract, scripted_contract
 
@@ -38,7 +39,7 @@ def in_turn(*answers: Iterable[Response | Exception]) -> Callable[[Any], Iterato
 
 def followed(contract: ScriptedContract, pauses: list[float], **request: Any) -> list[Response]:
     """All responses; the pauses it made are noted, not made."""
-    with open_channel(contract.address) as channel:
+    with open_channel(Target(contract.address)) as channel:
         watch = stream_service_pb2.WatchEventsRequest(**request)
         return list(follow(channel, watch, 30.0, sleep=pauses.append))
 
@@ -92,7 +93,7 @@ def test_half_a_snapshot_is_asked_for_again() -> None:
 
 def test_a_watch_that_never_began_is_an_error() -> None:
     """The address may be wrong."""
-    with open_channel("127.0.0.1:1") as channel:
+    with open_channel(Target("127.0.0.1:1")) as channel:
         responses = follow(channel, stream_service_pb2.WatchEventsRequest(), 30.0)
         with pytest.raises(grpc.RpcError) as failed:
             next(responses)
@@ -120,7 +121,7 @@ def test_leaving_cancels_the_watch() -> None:
         finally:
             left.set()
 
-    with scripted_contract({"WatchEvents": answer}) as contract, open_channel(contract.address) as channel:
+    with scripted_contract({"WatchEvents": answer}) as contract, open_channel(Target(contract.address)) as channel:
         responses = follow(channel, stream_service_pb2.WatchEventsRequest())
         next(responses)
         responses.close()

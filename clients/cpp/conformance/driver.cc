@@ -279,7 +279,7 @@ class Driver {
 };
 
 std::string Environment(const char* name) {
-  const char* value = std::getenv(name);
+  const char* value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): there is one thread yet
   return value == nullptr ? "" : value;
 }
 

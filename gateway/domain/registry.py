@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from gateway.domain.calls import Call, CallState, Dial, DialState
-from gateway.domain.events import Event, Subject, key_of
+from gateway.domain.events import Event, EventType, Subject, key_of
 from gateway.domain.streams import Stream, StreamKey
 
 __all__ = ["Registry"]
@@ -26,6 +26,7 @@ class Registry:
         self._dials: dict[str, Dial] = {}
         self._settled: dict[str, Stream | Call | Dial] = {}  # by key; in the order in which they ended, oldest first
         self._sequences: dict[str, int] = {}  # by key: the event that last changed it
+        self._began: dict[StreamKey, int] = {}  # RELAY's time of the report that a stream's audio flows
         self._active_calls: dict[str, Call] = {}
         self._active_streams: dict[StreamKey, Stream] = {}
         self.sequence = 0
@@ -42,6 +43,9 @@ class Registry:
                     self._active_streams[subject.key] = subject
                 else:
                     self._active_streams.pop(subject.key, None)
+                    self._began.pop(subject.key, None)
+                if event.type is EventType.STREAM_STREAMING and event.relay_time:
+                    self._began[subject.key] = event.relay_time
                 self._settle(subject, settled=not subject.active)
             case Call():
                 self._calls[subject.call_id] = subject
@@ -70,6 +74,13 @@ class Registry:
     def stream(self, call_id: str, control_id: str) -> Stream | None:
         """The stream, if it is known."""
         return self._streams.get(call_id, _NO_STREAMS).get(control_id)
+
+    def is_past(self, key: StreamKey, relay_time: int) -> bool:
+        """Whether a report of that time (RELAY's, in microseconds, 0 if unknown) is older than the stream's own audio.
+
+        It is then about a former stream of the same control id. False where the times do not tell.
+        """
+        return 0 < relay_time < self._began.get(key, 0)
 
     def dial(self, tag: str) -> Dial | None:
         """The dial, if it is known."""

@@ -52,6 +52,7 @@ class StreamReport:
     url: str = ""
     name: str = ""
     tag: str = ""
+    relay_time: int = 0  # microseconds since the epoch, by RELAY's clock; 0 if it told none
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +116,10 @@ def stream_reported(registry: Registry, report: StreamReport, now: int, *, hangi
     known = registry.stream(report.call_id, report.control_id)
     if known is not None and known.end_reason is EndReason.REJECTED and happened is StreamInput.STREAMING:
         stream, known = adopted(known, now), None
+    elif known is not None and known.active and registry.is_past(known.key, report.relay_time):
+        # Late news of a former stream of this control id, whose end was concluded without RELAY's word.
+        plan.drafts.append(Draft.of(EventType.STREAM_UPDATED, known))
+        return plan.decision()
     else:
         stream = known or Stream(report.call_id, report.control_id, StreamState.STARTING, now, now, accepted=True)
     if known is None and happened is StreamInput.FINISHED:

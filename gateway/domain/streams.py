@@ -384,12 +384,13 @@ def adopted(refused: Stream, now: int) -> Stream:
     After a 5xx it is the one that was asked for, which RELAY started all the same; so its client may find it by asking
     again. After any other refusal somebody else has started it.
     """
+    created = max(now, refused.create_time + 1)  # which tells the two apart
     if refused.error is None or not refused.error.relay_code.startswith("5"):
-        return Stream(refused.call_id, refused.control_id, StreamState.STARTING, now, now, accepted=True)
+        return Stream(refused.call_id, refused.control_id, StreamState.STARTING, created, now, accepted=True)
     return replace(
         refused,
         state=StreamState.STARTING,
-        create_time=now,
+        create_time=created,
         update_time=now,
         accepted=True,
         end_reason=EndReason.UNSPECIFIED,

@@ -107,6 +107,7 @@ class Ingest:
                     url=told.url,
                     name=told.name,
                     tag=told.tag,
+                    relay_time=round((event.timestamp or 0) * SECOND),
                 )
                 return stream_reported(registry, report, now, hanging_up=told.call_id in self._context.hanging_up)
             case CallStatePayload() as told:

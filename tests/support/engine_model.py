@@ -6,7 +6,7 @@ from gateway.domain import calls, streams
 from gateway.domain.calls import Call, CallState, Dial, DialState
 from gateway.domain.events import Event, EventType, key_of
 from gateway.domain.registry import Registry
-from gateway.domain.streams import Stream, StreamState
+from gateway.domain.streams import EndReason, Stream, StreamState
 from gateway.service.encode import call_message
 
 __all__ = ["EngineModel"]
@@ -62,6 +62,8 @@ class EngineModel:
 
     def _check_stream(self, before: Stream | None, after: Stream, event: Event) -> None:
         again = before is not None and not before.active and after.state is StreamState.STARTING
+        if before is not None and before.end_reason is EndReason.REJECTED and after.state is StreamState.STREAMING:
+            again = after.create_time > before.create_time  # another one shows life under its control id
         if before is not None and not again:
             if before.state is StreamState.STOPPING and after.state is StreamState.STARTING:
                 assert not before.start_time, f"{before} has streamed and becomes {after}"  # its stop was refused

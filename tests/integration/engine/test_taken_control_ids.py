@@ -1,15 +1,18 @@
-"""Streams that run at RELAY under the control id of one that it refused."""
+"""Streams that share a control id, one after the other: with one that RELAY refused, or one whose end came late."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from gateway.domain.errors import RelayFailed, RelayRejected
+from gateway.domain.events import EventType
 from gateway.domain.streams import EndReason, StreamState
-from gateway.emulator.actions import Reply
+from gateway.emulator.actions import Hold, Reply
 from gateway.emulator.faults import Fault
 from gateway.emulator.frames import SERVER_TO_CLIENT
 from gateway.emulator.model import Call
+from gateway.engine.orders import ConflictPolicy
 from gateway.relay import wire
 from tests.support.engines import Running, World, in_time, order_for
 
@@ -73,3 +76,22 @@ async def test_a_stop_of_what_was_refused_otherwise_sends_nothing(relay: World, 
     failed = await gateway.stream("s", StreamState.FAILED)
     assert await gateway.engine.stops.stop(failed, in_time(), until_ended=False) == failed
     assert not relay.sent(wire.STREAM_STOP)
+
+
+async def test_the_end_of_the_former_one_comes_late(relay: World, gateway: Running) -> None:
+    """RELAY's time tells that it is not about the one that runs now."""
+    call = await relay.incoming(gateway)
+    order = order_for(call, relay.sink.url, control_id="s", until_streaming=True)
+    first, _ = await gateway.engine.starts.start(order, in_time())
+    relay.emulator.faults.add(Fault(Hold(), event_type=wire.CALL_STREAM, direction=SERVER_TO_CLIENT, times=1))
+    await gateway.engine.stops.stop(first, in_time(), until_ended=False)
+    stopped = await gateway.engine.stops.stop(first, in_time(), until_ended=True)  # 404: it is over
+    assert stopped.end_reason_inferred
+    again = replace(order, conflict_policy=ConflictPolicy.REPLACE)
+    second, created = await gateway.engine.starts.start(again, in_time())
+    assert created
+    relay.emulator.faults.clear()
+    await gateway.until(lambda event: event.type is EventType.STREAM_UPDATED and event.relay_time > 0)
+    assert gateway.registry.stream(*second.key) == second
+    ended = await gateway.engine.stops.stop(second, in_time(), until_ended=True)
+    assert not ended.end_reason_inferred

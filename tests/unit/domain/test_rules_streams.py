@@ -1,11 +1,11 @@
 """What follows for streams: from RELAY's reports, from commands and timers, from the end of a call or a session."""
 
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
 from gateway.domain.calls import CallState
-from gateway.domain.events import Draft, EventType, SessionChange
+from gateway.domain.events import Draft, Event, EventType, SessionChange
 from gateway.domain.registry import Registry
 from gateway.domain.rules import (
     CallReport,
@@ -25,7 +25,7 @@ LIVE: Final = call_in(CallState.ANSWERED)
 STREAMS: Final = {state.name: stream_in(state) for state in StreamState}
 
 
-def report(state: str, **fields: str) -> StreamReport:
+def report(state: str, **fields: Any) -> StreamReport:
     """RELAY's report on stream-1."""
     return StreamReport(*KEY, state, **fields)
 
@@ -235,3 +235,16 @@ def test_a_lost_session_ends_streams_and_forgets_what_calls_do() -> None:
         "call-2": "ENDED",
         "call-3": "UNKNOWN",
     }
+
+
+@pytest.mark.parametrize(
+    ("told_at", "state"), [(999, "STREAMING"), (1000, "FINISHED"), (1001, "FINISHED"), (0, "FINISHED")]
+)
+def test_late_news_of_a_former_stream(told_at: int, state: str) -> None:
+    """What RELAY said before the stream's own audio began is about another one of its control id; 0 says nothing."""
+    registry = registry_with(LIVE, stream_in(StreamState.STARTING))
+    began = stream_reported(registry, report("streaming", relay_time=1000), NOW)
+    registry.apply(Event(9, "e", began.drafts[0].type, NOW, *KEY, began.drafts[0].subject, relay_time=1000))
+    late = stream_reported(registry, report("finished", relay_time=told_at), NOW)
+    assert stream_of(late.drafts[-1]).state.name == state
+    assert not late.stops

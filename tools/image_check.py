@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -18,16 +19,19 @@ import sys
 import tempfile
 import urllib.request
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from gateway.emulator.sink import AudioSink  # noqa: E402 - after the path
+from gateway.emulator.certificates import Certificates, make_certificates  # noqa: E402 - after the path
+from gateway.emulator.sink import AudioSink, SinkOptions  # noqa: E402
 from tools.image_build import BASE, BuildFailed, build, buildah, ensure_base, missing_tools, mounted  # noqa: E402
 
 GATEWAY, EMULATOR = "localhost/callstream:check", "localhost/callstream-emulator:check"
+VARIANTS = {GATEWAY: "runtime", EMULATOR: "emulator"}
 LARGEST_MB = {GATEWAY: 105.0, EMULATOR: 140.0}
 USER = 65532
 DATA = "var/lib/callstream"
@@ -209,8 +213,8 @@ def check_process(container: Container, *, with_extras: bool) -> None:
         expect(not seen["broken"], f"all {seen['modules']} modules can be imported", seen["broken"])
 
 
-async def check_work(gateway: Container, emulator: Container) -> None:
-    """A call is placed at the emulator, and streamed through the gateway."""
+async def check_work(gateway: Container, emulator: Container, certificates: Certificates) -> None:
+    """A call is placed at the emulator, and streamed through the gateway, to an endpoint with these certificates."""
     listen, relay, control = (f"127.0.0.1:{free_port()}" for _ in range(3))
     gateway.environ.update(
         CALLSTREAM_LISTEN=listen,
@@ -221,21 +225,23 @@ async def check_work(gateway: Container, emulator: Container) -> None:
         SIGNALWIRE_RELAY_SCHEME="ws",
     )
     callstream = gateway.config["Entrypoint"][0]
-    options = ("--listen", relay, "--control", control, "--allow-insecure-stream-urls")
+    shutil.copy(certificates.ca, emulator.data / "ca.pem")
+    (emulator.data / "ca.pem").chmod(0o644)
+    options = ("--listen", relay, "--control", control, "--ca-file", f"/{DATA}/ca.pem")
     processes = [emulator.start(callstream, "emulator", *options)]
     try:
         await asyncio.to_thread(wait_line, processes[0], "HTTP control")
         processes.append(gateway.start(callstream, *gateway.config["Cmd"]))
         await asyncio.to_thread(wait_line, processes[1], "serves gRPC on")
         await asyncio.to_thread(wait_healthy, gateway)
-        await check_stream(gateway, callstream, control)
+        await check_stream(gateway, callstream, control, certificates)
         code, output = await asyncio.to_thread(end, processes[1], signal.SIGTERM)
         expect(code == 0, "SIGTERM ends it with 0", f"{code}: {output}")
         modes = {path.name: oct(path.stat().st_mode & 0o777) for path in gateway.data.iterdir()}
         expect(set(modes.values()) == {"0o600"}, "its files are its user's alone", modes)
         processes[1] = gateway.start(callstream, *gateway.config["Cmd"])
         await asyncio.to_thread(wait_line, processes[1], "serves gRPC on")
-        listed = await asyncio.to_thread(gateway.ask, callstream, "stream", "list")
+        listed = await asyncio.to_thread(gateway.ask, callstream, "stream", "list", "--all")
         expect("image-check" in listed, "another container on the volume knows the stream", listed)
     finally:
         for process in processes:
@@ -253,9 +259,9 @@ def wait_healthy(gateway: Container) -> None:
     expect(code == 0 and "SERVING" in output, "its health check tells that it serves", output)
 
 
-async def check_stream(gateway: Container, callstream: str, control: str) -> None:
+async def check_stream(gateway: Container, callstream: str, control: str, certificates: Certificates) -> None:
     """Places a call, answers it, starts a stream, and takes its audio."""
-    async with AudioSink() as sink:
+    async with AudioSink(SinkOptions(certificate=certificates.certificate, key=certificates.key)) as sink:
         call = (await asyncio.to_thread(post, f"http://{control}/calls"))["call_id"]
         await asyncio.to_thread(gateway.ask, callstream, "call", "answer", call)
         start = ("stream", "start", call, sink.url, "--control-id", "image-check", "--wait-until", "streaming")
@@ -289,8 +295,10 @@ def check(base: str) -> None:
         BuildFailed: It can't be built.
         CheckFailed: It is not what is said of it.
     """
-    for tag, extras in ((GATEWAY, "runtime"), (EMULATOR, "emulator")):
-        print(f"{tag}: built in {build(tag, base, extras):.0f} s", flush=True)
+    with ThreadPoolExecutor() as pool:  # each waits for its index most of the time
+        builds = {tag: pool.submit(build, tag, base, extras) for tag, extras in VARIANTS.items()}
+    for tag, done in builds.items():
+        print(f"{tag}: built in {done.result():.0f} s", flush=True)
     with mounted(GATEWAY) as root, mounted(EMULATOR) as other, tempfile.TemporaryDirectory() as directory:
         Path(directory).chmod(0o755)
         print(GATEWAY)
@@ -301,7 +309,7 @@ def check(base: str) -> None:
         check_process(gateway, with_extras=False)
         check_process(emulator, with_extras=True)
         print("a gateway at work")
-        asyncio.run(check_work(gateway, emulator))
+        asyncio.run(check_work(gateway, emulator, make_certificates(Path(directory) / "certificates")))
 
 
 def main() -> None:

@@ -1,0 +1,78 @@
+"""A server under load: the gateway or a baseline, with the peer that plays RELAY and the process that plays clients."""
+
+import contextlib
+import tempfile
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from callstream.v1 import stream_service_pb2
+from tests.bench.processes import Process, Usage
+from tests.support.running import start_gateway_process
+
+__all__ = ["START_STREAM", "WATCH_EVENTS", "World", "bare", "gateway"]
+
+START_STREAM: Final = "/callstream.v1.StreamService/StartStream"
+WATCH_EVENTS: Final = "/callstream.v1.StreamService/WatchEvents"
+_ENVIRONMENT: Final = {
+    "CALLSTREAM_LOG_LEVEL": "error",
+    "CALLSTREAM_START_TIMEOUT": "1h",
+    "CALLSTREAM_MAX_STREAMS_PER_CALL": "1000",
+    "CALLSTREAM_MAX_WATCHES": "100000",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What a measurement talks to.
+
+    Attributes:
+        address: Where gRPC is served.
+        server: What the server's process uses of the machine.
+        peer: RELAY's side.
+        load: The clients' side.
+    """
+
+    address: str
+    server: Usage
+    peer: Process
+    load: Process
+
+    async def watch(self, count: int, *, connections: int = 0, from_oldest: bool = False) -> None:
+        """Opens watches, each on a connection of its own unless it is said how many they share."""
+        request = stream_service_pb2.WatchEventsRequest()
+        if from_oldest:
+            request.from_oldest = True
+        body = request.SerializeToString()
+        await self.load.ask(
+            "open", address=self.address, method=WATCH_EVENTS, body=body.hex(), count=count, connections=connections
+        )
+
+
+@contextlib.asynccontextmanager
+async def gateway(calls: int = 0, **environment: str) -> AsyncIterator[World]:
+    """A gateway with a journal of its own, synchronous=FULL, that knows so many calls."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as directory:
+        async with await Process.start("peer") as peer, await Process.start("load") as load:
+            process = await start_gateway_process(
+                peer.hello["host"], Path(directory) / "data", **{**_ENVIRONMENT, **environment}
+            )
+            try:
+                await peer.ask("connected")
+                if calls:
+                    await peer.ask("calls", count=calls)
+                yield World(process.client.address, Usage(process.process.pid), peer, load)
+            finally:
+                await process.kill()
+
+
+@contextlib.asynccontextmanager
+async def bare(module: str) -> AsyncIterator[World]:
+    """A baseline in place of the gateway."""
+    async with (
+        await Process.start("peer") as peer,
+        await Process.start("load") as load,
+        await Process.start(module, peer.hello["host"]) as server,
+    ):
+        yield World(server.hello["address"], server.usage(), peer, load)

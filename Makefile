@@ -79,6 +79,10 @@ sbom: .venv  ## write what the images hold of Python to out/sbom/ (CycloneDX)
 audit: .venv  ## ask about known vulnerabilities of all that is locked (ARGS=--strict to fail when nobody can be asked)
 	$(BIN)/python tools/supply_chain.py audit $(ARGS)
 
+.PHONY: bench
+bench: .venv  ## the gateway against the stack's own ceiling, as ratios; writes out/bench.md (ONLY=starts ROUNDS=5 QUICK=1)
+	$(BIN)/python tools/bench.py $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(ARGS)
+
 .PHONY: lock
 lock: .venv  ## resolve requirements/*.txt again from pyproject.toml (hashes, no addresses)
 	$(BIN)/python tools/lock.py

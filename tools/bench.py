@@ -1,6 +1,8 @@
 """All figures, or some: prints a table, and writes out/bench.json and out/bench.md.
 
-python -m tests.bench [--quick] [--only starts] [--rounds 5]
+    python tools/bench.py --only starts --rounds 5
+
+The table is of ratios between the gateway and a bare baseline, measured in turn; the absolute values say little.
 """
 
 import argparse
@@ -8,12 +10,16 @@ import asyncio
 import json
 import os
 import platform
+import sys
 from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
 from typing import Final
 
-from tests.bench import events, starts
-from tests.bench.figures import Figure
-from tests.bench.processes import ROOT
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))  # the parts of a measurement are beside the tests
+
+from tests.bench import events, starts  # noqa: E402 - after the path
+from tests.bench.figures import Figure  # noqa: E402
 
 _HEAD: Final = ["figure", "gateway", "baseline", "ratio (spread)", "wanted", ""]
 

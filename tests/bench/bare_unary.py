@@ -45,7 +45,8 @@ class Bare:
         answer = self._waiting[name] = asyncio.get_running_loop().create_future()
         frame = _ENCODE.encode({"jsonrpc": "2.0", "id": name, "method": method, "params": params})
         await self._socket.send(frame, text=True)
-        return await answer
+        result: dict[str, str] = await answer
+        return result
 
     async def read(self) -> None:
         """Hands answers to those who wait."""

@@ -81,7 +81,7 @@ class _Unary:
 async def unary(
     address: str, method: str, fixed: str, calls: int, seconds: float, concurrency: int, connections: int
 ) -> Mapping[str, Any]:
-    """RPCs of one method for a while. `fixed` is the request in hex, with `call_id` put before it if there are calls."""
+    """RPCs of one method for a while. `fixed` is the request in hex; before it goes `call_id` if there are calls."""
     opened = [await connect(address) for _ in range(connections)]
     work = _Unary(opened, method, bytes.fromhex(fixed), calls)
     meter = _Meter()

@@ -61,7 +61,7 @@ def _open_storage(settings: Settings) -> _Storage:
         journal = open_journal(directory, settings.journal_options())
         return _Storage(journal, SessionStore(directory / "session.json", ResumeState))
     except OpenFailed as error:
-        raise StartFailed(str(error)) from error
+        raise StartFailed(f"{error}; see --data-dir") from error
     except OSError as error:
         message = f"data directory {settings.data_dir}: {error.strerror or error}; use --data-dir to name another"
         raise StartFailed(message) from error

@@ -73,7 +73,7 @@ class _Port:
     def __init__(self, pages: Pages, within: float) -> None:
         self._pages = pages
         self._within = within
-        self._open: set[asyncio.Task[None]] = set()
+        self._open: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
     async def listen(self, address: str) -> asyncio.Server:
         if address.startswith(_UNIX):
@@ -83,18 +83,21 @@ class _Port:
         return await asyncio.start_server(self._accept, host.strip("[]"), int(number), limit=_MAX_HEAD_BYTES)
 
     async def leave(self) -> None:
-        for task in self._open:
+        conversations = dict(self._open)
+        for task in conversations:
             task.cancel()
-        if self._open:
-            await asyncio.wait(self._open)
+        if conversations:
+            await asyncio.wait(conversations)
+        for writer in conversations.values():
+            await _cut(writer)  # one that was cancelled before it began has not done so
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if len(self._open) >= _MAX_CONNECTIONS:
             writer.transport.abort()
             return
         task = asyncio.create_task(self._converse(reader, writer), name="operations connection")
-        self._open.add(task)
-        task.add_done_callback(self._open.discard)
+        self._open[task] = writer
+        task.add_done_callback(self._open.pop)
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One request, its answer, and the end. Whatever a client does, it is the end of its own connection only."""
@@ -104,12 +107,12 @@ class _Port:
             async with asyncio.timeout(self._within):
                 writer.write(_head(answer) + (answer.body if with_body else b""))
                 await writer.drain()
-                writer.close()
+                writer.close()  # what is written still leaves
                 await writer.wait_closed()
         except (OSError, EOFError, TimeoutError):
             return
         finally:
-            writer.transport.abort()
+            await _cut(writer)
 
     async def _read(self, reader: asyncio.StreamReader) -> tuple[Answer, bool]:
         """Reads a request; returns the answer, and whether it wants more than its head."""
@@ -133,6 +136,12 @@ class _Port:
         except Exception:  # noqa: BLE001 - a page that fails must not take the others with it
             _log.exception("operations_page_failed", path=path)
             return _problem(HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+async def _cut(writer: asyncio.StreamWriter) -> None:
+    writer.transport.abort()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
 
 
 def _problem(status: HTTPStatus, more: str = "") -> Answer:

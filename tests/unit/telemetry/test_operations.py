@@ -1,6 +1,7 @@
 """The operations port as probes, scrapers and others meet it, over real sockets."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from http import HTTPStatus
 from pathlib import Path
@@ -34,7 +35,14 @@ async def raw(address: str, *pieces: bytes) -> bytes:
     except ConnectionError:
         return b""
     finally:
-        writer.transport.abort()
+        await cut(writer)
+
+
+async def cut(writer: asyncio.StreamWriter) -> None:
+    """Ends a connection at once."""
+    writer.transport.abort()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
 
 
 def conversations() -> "set[asyncio.Task[None]]":
@@ -96,7 +104,7 @@ async def test_a_client_that_leaves_in_between(address: str) -> None:
     """Nothing remains of it."""
     _, writer = await asyncio.open_connection(*address.rsplit(":", 1))
     writer.write(b"GET /pa")
-    writer.transport.abort()
+    await cut(writer)
     assert (await raw(address, b"GET /page HTTP/1.1\r\n\r\n")).endswith(b"text\n")
 
 
@@ -109,7 +117,7 @@ async def test_a_client_that_takes_no_answer_is_left() -> None:
         await wait_until(lambda: bool(conversations()))
         async with asyncio.timeout(10):
             await asyncio.wait(conversations())
-        writer.transport.abort()
+        await cut(writer)
 
 
 async def test_connections_are_bounded(address: str) -> None:
@@ -117,7 +125,7 @@ async def test_connections_are_bounded(address: str) -> None:
     held = [await asyncio.open_connection(*address.rsplit(":", 1)) for _ in range(operations._MAX_CONNECTIONS)]
     assert await raw(address, b"GET /page HTTP/1.1\r\n\r\n") == b""
     for _, writer in held:
-        writer.transport.abort()
+        await cut(writer)
     await wait_until(lambda: not conversations())
     assert (await raw(address, b"GET /page HTTP/1.1\r\n\r\n")).endswith(b"text\n")
 

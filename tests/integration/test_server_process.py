@@ -5,15 +5,18 @@ import contextlib
 import signal
 import socket
 import threading
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
+import grpc
+import grpc.aio
 import pytest
 import structlog
 
 import gateway.server
-from callstream.v1 import event_pb2
+from callstream.v1 import event_pb2, stream_service_pb2
 from gateway.emulator.actions import Hold
 from gateway.emulator.faults import Fault
 from gateway.emulator.frames import CLIENT_TO_SERVER
@@ -136,6 +139,35 @@ class TestASecondSignal:
             second = await start_gateway_process(relay.host, data)
             await second.client.until(event_pb2.EVENT_TYPE_STREAM_STREAMING)
             assert await second.terminate() == 0
+
+
+class TestTheLastMoment:
+    """Requests that arrive while the process goes."""
+
+    async def test_they_may_be_sent_again(self) -> None:
+        """Whenever they come, they are answered or UNAVAILABLE, and never a bare CANCELLED that nobody may repeat."""
+        answers: Counter[grpc.StatusCode] = Counter()
+
+        async def ask(client: Client, until: asyncio.Event) -> None:
+            request = stream_service_pb2.GetStreamRequest(call_id="c", control_id="s")
+            while not until.is_set():
+                with pytest.raises(grpc.aio.AioRpcError) as caught:
+                    await client.streams.GetStream(request, timeout=10)
+                answers[caught.value.code()] += 1
+
+        async with running_emulator() as emulator:
+            gateway_process = await start_gateway_process(emulator.host, Path(":memory:"))
+            clients = [Client(gateway_process.client.address, own_connection=True) for _ in range(4)]
+            over = asyncio.Event()
+            async with asyncio.TaskGroup() as tasks:
+                for client in clients * 5:
+                    tasks.create_task(ask(client, over))
+                assert await gateway_process.terminate() == 0
+                over.set()
+            for client in clients:
+                await client.channel.close()
+        assert set(answers) <= {grpc.StatusCode.NOT_FOUND, grpc.StatusCode.UNAVAILABLE}
+        assert answers[grpc.StatusCode.NOT_FOUND] > len(clients)
 
 
 class Hasty(ExplicitSettings):

@@ -28,11 +28,12 @@ TOKEN = "demo-token"
 
 
 class Client:
-    """The stubs of one channel."""
+    """The stubs of one channel; channels to one address share a connection unless they have their own."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, *, own_connection: bool = False) -> None:
         self.address = address
-        self.channel = grpc.aio.insecure_channel(address)
+        options = [("grpc.use_local_subchannel_pool", 1)] if own_connection else []
+        self.channel = grpc.aio.insecure_channel(address, options)
         self.streams = stream_service_pb2_grpc.StreamServiceStub(self.channel)
         self.calls = call_service_pb2_grpc.CallServiceStub(self.channel)
         self.gateway = gateway_service_pb2_grpc.GatewayServiceStub(self.channel)

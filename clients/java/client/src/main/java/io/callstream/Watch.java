@@ -141,9 +141,11 @@ public final class Watch implements Iterable<WatchItem>, AutoCloseable {
     private void pause(StatusRuntimeException error) throws InterruptedException {
       reading = null;
       Duration pause = resumption.failed(error).orElseThrow(() -> error);
+      // gRPC's own words for a failed connection are "io exception"; the cause tells more.
+      var cause = error.getCause() == null ? "" : " (" + error.getCause().getMessage() + ")";
       LOGGER.log(
           System.Logger.Level.INFO,
-          () -> "again in %d ms: %s".formatted(pause.toMillis(), error.getMessage()));
+          () -> "again in %d ms: %s%s".formatted(pause.toMillis(), error.getMessage(), cause));
       cancelled.await(pause.toNanos(), TimeUnit.NANOSECONDS);
     }
   }

@@ -62,6 +62,11 @@ fuzz: .venv  ## meet the protocol and the engine with anything, in any order (ST
 chaos: .venv  ## RELAY and the gateway go wrong at random, then every promise is checked (SEED=7 MINUTES=2 KILLS=9)
 	$(BIN)/python tools/chaos.py $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(KILLS),--kills $(KILLS)) $(ARGS)
 
+.PHONY: rolling
+rolling: MINUTES ?= 1
+rolling: .venv  ## restart the gateway twice under load: no event missed, no start failed, no secret shown (MINUTES=1)
+	ROLLING_SECONDS=$$(( 60 * $(MINUTES) )) $(BIN)/python -m pytest -s tests/faults/test_rolling_restart.py $(ARGS)
+
 .PHONY: soak
 soak: MINUTES ?= 10
 soak: .venv  ## constant load and recurring losses, watched for anything that grows; plots out/soak.png (MINUTES=10)

@@ -50,11 +50,7 @@ def client_options(timeout: str | None) -> Callable[[Callable[..., None]], Calla
 
 @contextlib.contextmanager
 def open_channel(target: Target) -> Iterator["grpc.Channel"]:
-    """A channel to a gateway, closed at the end. Nothing is connected before the first RPC.
-
-    Raises:
-        click.UsageError: A file can't be read.
-    """
+    """A channel to a gateway, closed at the end. Nothing is connected before the first RPC."""
     # gRPC's core writes its own remarks on failed connections to standard error; ours say what to do.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     import grpc
@@ -83,10 +79,7 @@ def open_channel(target: Target) -> Iterator["grpc.Channel"]:
 
 
 def _content(path: Path | None) -> bytes | None:
-    try:
-        return None if path is None else path.read_bytes()
-    except OSError as error:
-        raise click.UsageError(f"{path}: {error.strerror}") from error
+    return None if path is None else path.read_bytes()
 
 
 class _Details(NamedTuple):

@@ -27,6 +27,7 @@ from gateway.relay.resume import ResumeState
 from gateway.relay.session import Session, SessionObserver
 from gateway.service.codec import ContractCodec
 from gateway.service.info import Identity
+from gateway.service.policy import Policy
 from gateway.service.rpc import Surroundings
 from gateway.service.services import Services
 from gateway.service.watch import DeliveryObserver, untold
@@ -208,6 +209,7 @@ async def served(
     around: Surroundings | None = None,
     delivered: DeliveryObserver = untold,
     max_watch_age: float = 0.0,
+    policy: Policy | None = None,
 ) -> AsyncIterator[Served]:
     """Serves all services over a journal in memory; with a session if `relay_host` is given.
 
@@ -229,7 +231,7 @@ async def served(
 
     parts = Engine(store, ContractCodec(), connect, engine)
     services = Services(
-        parts, Identity(REPLICA, relay_host or _NOBODY, PROJECT), max_watches, around, delivered, max_watch_age
+        parts, Identity(REPLICA, relay_host or _NOBODY, PROJECT), max_watches, around, delivered, max_watch_age, policy
     )
     server = grpc.aio.server()
     await services.register(server)
@@ -246,7 +248,8 @@ async def served(
             task.cancel()
             await asyncio.wait([task])
         await store.close()
-        await wait_until(lambda: not asyncio.all_tasks() - before)
+        ending = asyncio.current_task()  # of a fixture another one than it began in
+        await wait_until(lambda: not any(task is not ending for task in asyncio.all_tasks() - before))
 
 
 async def wait_until(condition: Callable[[], bool]) -> None:

@@ -8,4 +8,4 @@ conformance/build.sh all
 # clang needs to be told what is GCC's default. What it says of headers that are not ours goes to standard error.
 printf '%s\n' src/*.cc conformance/*.cc |
     xargs -n 1 -P 2 clang-tidy --quiet --extra-arg=-std=c++17 -p $BUILD 2>$BUILD/tidy.log || { cat $BUILD/tidy.log >&2; exit 1; }
-ctest --test-dir $BUILD --output-on-failure
+ctest --test-dir $BUILD --output-on-failure --no-tests=error

@@ -101,10 +101,12 @@ async def test_the_scope_decides(gateway: Served, name: str, scope: Scope) -> No
         assert (code, details.reason) == (grpc.StatusCode.PERMISSION_DENIED, "SCOPE")
         assert details.metadata == {"method": METHODS[name].name, "scope": str(needed)}
         return
+    reason = ""
     try:
-        assert await asked is not None
+        await asked
     except grpc.aio.AioRpcError as error:  # the empty request may be wrong, but it was looked at
-        assert error_details(error).reason in {"INVALID_REQUEST", "RELAY_DISCONNECTED"}
+        reason = error_details(error).reason
+    assert reason in {"", "INVALID_REQUEST", "RELAY_DISCONNECTED"}
 
 
 async def test_a_refused_request_is_not_parsed(gateway: Served) -> None:

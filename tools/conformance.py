@@ -16,7 +16,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # the suite belongs to the tests
 
-from gateway.logs import configure_logging  # noqa: E402 - after the path
+from gateway.logs.setup import configure_logging  # noqa: E402 - after the path
 from tests.conformance.languages import LANGUAGES, BuildFailed, Language  # noqa: E402
 from tests.conformance.runner import Result, known_failures, matrix, run_language, wrong  # noqa: E402
 from tests.conformance.scenarios import Scenario, load_scenarios  # noqa: E402

@@ -8,7 +8,7 @@ import click
 from gateway.cli.extras import emulator_packages
 from gateway.cli.output import write
 from gateway.cli.signals import run_until_signal
-from gateway.logs import configure_logging
+from gateway.logs.setup import configure_logging
 
 __all__ = ["command"]
 

@@ -9,7 +9,7 @@ from gateway.cli.extras import COULD_NOT_START, emulator_packages
 from gateway.cli.output import Failure, remark
 from gateway.cli.parameters import duration
 from gateway.cli.signals import run_until_signal
-from gateway.logs import configure_logging
+from gateway.logs.setup import configure_logging
 
 __all__ = ["command"]
 

@@ -7,7 +7,7 @@ import click
 
 from gateway.cli.configuration import load, setting_options
 from gateway.cli.output import Failure, remark
-from gateway.logs import configure_logging
+from gateway.logs.setup import configure_logging
 
 __all__ = ["command"]
 

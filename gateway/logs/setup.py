@@ -1,33 +1,35 @@
-"""The process's log: structlog to standard error, with what libraries log routed in, and without secrets.
+"""The process's log: structlog to standard error, with what libraries log routed in."""
 
-A secret is kept out twice: by its name (a field that smells of one is hidden), and by its value (the secrets that the
-settings hold are cut out of the finished line, wherever they come from). What frames of RELAY show is the relay
-package's own care, since the tokens of audio endpoints are in no setting.
-"""
-
-import json
 import logging
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, Final, TextIO
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-__all__ = ["REDACTED", "configure_logging"]
+from gateway.logs.flood import FloodLimit
+from gateway.logs.redaction import Redaction
+from gateway.logs.source import add_source
 
-REDACTED: Final = "***"
-_SECRET_WORDS: Final = ("token", "authorization", "authentication", "password", "secret", "credential", "jwt")
+__all__ = ["configure_logging"]
+
 _CHATTY: Final = ("websockets", "aiohttp.access", "asyncio")
+_SUMMARY: Final = "lines_suppressed"
+
+_log = structlog.get_logger(__name__)
 
 
 def configure_logging(level: str, log_format: str, secrets: Iterable[str] = (), stream: TextIO | None = None) -> None:
     """Sets up structlog and the standard library's logging; a second call replaces the first.
 
+    Of what is said again and again, `gateway.logs.flood.PER_SECOND` lines are written each second, and then a line
+    `lines_suppressed` with the number of the others. At debug level all are.
+
     Args:
         level: The lowest level to show: debug, info, warning or error.
         log_format: console, json (a JSON object a line), or auto: console if the stream is a terminal.
-        secrets: Values that no line may show.
+        secrets: Values that no line may show, see `gateway.logs.redaction` for what is hidden anyway.
         stream: Where lines go; standard error by default.
     """
     stream = stream or sys.stderr
@@ -36,8 +38,11 @@ def configure_logging(level: str, log_format: str, secrets: Iterable[str] = (), 
     renderer: Processor = structlog.processors.JSONRenderer(default=repr)
     if log_format == "console" or (log_format == "auto" and on_terminal):
         renderer = structlog.dev.ConsoleRenderer(colors=on_terminal)
+    limit = _Limit(FloodLimit()) if number > logging.DEBUG else None
+    redaction = Redaction(secrets)
     common: list[Processor] = [
         structlog.contextvars.merge_contextvars,
+        add_source,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -45,18 +50,28 @@ def configure_logging(level: str, log_format: str, secrets: Iterable[str] = (), 
         structlog.processors.format_exc_info,
     ]
     structlog.configure(
-        processors=[*common, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[
+            *([limit.process] if limit is not None else []),
+            *common,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(stream)
     handler.addFilter(_wanted)
+    if limit is not None:
+        handler.addFilter(limit.filter)
     handler.setFormatter(
         _Formatter(
-            secrets,
+            redaction,
             foreign_pre_chain=[structlog.stdlib.PositionalArgumentsFormatter(), *common],
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _hide_named, renderer],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                lambda _logger, _method, event: redaction.fields(event),
+                renderer,
+            ],
         )
     )
     logging.basicConfig(level=number, handlers=[handler], force=True)
@@ -73,33 +88,41 @@ def _wanted(record: logging.LogRecord) -> bool:
     return (kind is None or kind.__name__ != "ExecuteBatchError") and "ExecuteBatchError" not in record.getMessage()
 
 
-def _hide_named(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    return {name: _hidden(name, value) for name, value in event.items()}
+class _Limit:
+    """Holds lines to a flood limit: the gateway's own by their event and level, those of libraries by their logger."""
 
+    def __init__(self, limit: FloodLimit) -> None:
+        self._limit = limit
 
-def _hidden(name: object, value: Any) -> Any:
-    if isinstance(name, str) and any(word in name.lower() for word in _SECRET_WORDS):
-        return REDACTED
-    if isinstance(value, Mapping):
-        return {inner: _hidden(inner, below) for inner, below in value.items()}
-    if isinstance(value, list | tuple):
-        return [_hidden(None, item) for item in value]
-    return value
+    def process(self, _logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+        """A structlog processor, the first one: what is dropped costs little."""
+        name = str(event.get("event"))
+        if name == _SUMMARY:
+            return event
+        self._tell()
+        if not self._limit.admits(f"{method} {name}"):
+            raise structlog.DropEvent
+        return event
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """A filter of the standard library."""
+        if isinstance(record.msg, dict):  # ours, and counted already
+            return True
+        self._tell()
+        return self._limit.admits(f"{record.levelname.lower()} from {record.name}")
+
+    def _tell(self) -> None:
+        for kind, count in self._limit.due().items():
+            _log.warning(_SUMMARY, kind=kind, count=count)
 
 
 class _Formatter(structlog.stdlib.ProcessorFormatter):
-    """Cuts secrets out of the finished line, also as JSON and repr write them."""
+    """Cuts secrets out of the finished line once more, wherever they come from."""
 
-    def __init__(self, secrets: Iterable[str], **options: Any) -> None:
+    def __init__(self, redaction: Redaction, **options: Any) -> None:
         super().__init__(**options)
-        forms = {secret for secret in secrets if secret}
-        for _ in range(2):  # a value in a frame, and the frame in a line
-            forms |= {quoted[1:-1] for form in forms for quoted in (json.dumps(form), repr(form))}
-        self._forms = sorted(forms, key=len, reverse=True)
+        self._redaction = redaction
 
     def format(self, record: logging.LogRecord) -> str:
         """The line of a record."""
-        line = super().format(record)
-        for form in self._forms:
-            line = line.replace(form, REDACTED)
-        return line
+        return self._redaction.line(super().format(record))

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import structlog
 
-from gateway.logs import REDACTED, configure_logging
+from gateway.logs.redaction import REDACTED
+from gateway.logs.setup import configure_logging
 
 SECRET = 's3cret"token\\x'
 

@@ -6,6 +6,8 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
+	"net"
+	"strings"
 	"sync"
 	"time"
 
@@ -69,6 +71,11 @@ func Connect(target string, opts ...grpc.DialOption) (*Client, error) {
 		grpc.WithInitialWindowSize(1 << 20),
 		grpc.WithInitialConnWindowSize(1 << 20),
 	}, opts...)
+	for i, opt := range opts {
+		if t, ok := opt.(tokenOption); ok {
+			opts[i] = grpc.WithPerRPCCredentials(bearer{t.token, isLocal(target)})
+		}
+	}
 	dial := func() (*grpc.ClientConn, error) { return grpc.NewClient(target, opts...) }
 	conn, err := dial()
 	if err != nil {
@@ -120,19 +127,38 @@ func (c *Client) isOpen() bool {
 	return !c.closed
 }
 
-// WithToken sends the token with every call, as "authorization: Bearer …". An empty token sends nothing. Over a
-// connection that is not encrypted (because opts of Connect said so) everybody on the way can read it.
+// WithToken sends the token with every call, as "authorization: Bearer …". An empty token sends nothing. Connect refuses
+// to send one unencrypted (because its opts said so) to anything but this machine. It is an option of Connect only.
 func WithToken(token string) grpc.DialOption {
 	if token == "" {
 		return grpc.EmptyDialOption{}
 	}
-	return grpc.WithPerRPCCredentials(bearer(token))
+	return tokenOption{token: token}
 }
 
-type bearer string
+// tokenOption is resolved by Connect, which knows the target.
+type tokenOption struct {
+	grpc.EmptyDialOption
+	token string
+}
+
+type bearer struct {
+	token string
+	local bool
+}
 
 func (b bearer) GetRequestMetadata(context.Context, ...string) (map[string]string, error) {
-	return map[string]string{"authorization": "Bearer " + string(b)}, nil
+	return map[string]string{"authorization": "Bearer " + b.token}, nil
 }
 
-func (bearer) RequireTransportSecurity() bool { return false }
+func (b bearer) RequireTransportSecurity() bool { return !b.local }
+
+// isLocal says whether a target is on this machine for sure.
+func isLocal(target string) bool {
+	if strings.HasPrefix(target, "unix:") {
+		return true
+	}
+	host, _, err := net.SplitHostPort(strings.TrimPrefix(target, "passthrough:///"))
+	ip := net.ParseIP(host)
+	return err == nil && (host == "localhost" || ip != nil && ip.IsLoopback())
+}

@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
@@ -93,6 +94,17 @@ func TestWithTokenSendsTheToken(t *testing.T) {
 		}
 		if got := append(w.authorization, "")[0]; got != want {
 			t.Errorf("sent %q for %q", got, token)
+		}
+	}
+}
+
+// A token that everybody could read is not sent.
+func TestWithTokenNeedsEncryptionBeyondThisMachine(t *testing.T) {
+	t.Parallel()
+	plain := grpc.WithTransportCredentials(insecure.NewCredentials())
+	for _, target := range []string{"gateway.example.com:443", "127.0.0.1.example.com:443", "localhost.example.com:443"} {
+		if _, err := callstream.Connect(target, plain, callstream.WithToken("secret")); err == nil {
+			t.Errorf("would be sent to %s", target)
 		}
 	}
 }

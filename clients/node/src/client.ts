@@ -9,9 +9,11 @@ import { StreamService } from "./gen/callstream/v1/stream_service_pb.js";
 import { retryUnavailable } from "./retry.js";
 import { watch, type WatchItem, type WatchOptions, type WatchRequest } from "./watch.js";
 
+const LOCAL = /^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])(?::\d+)?$/;
+
 /** Options of `connect`. */
 export interface ConnectOptions {
-  /** Sent with every request as `authorization: Bearer …`. Without TLS everybody on the way can read it. */
+  /** Sent with every request as `authorization: Bearer …`. Without TLS it is sent to this machine only. */
   readonly token?: string;
   /** True for TLS with the system's certificates, or options of node:tls such as `ca`. Plain text if not given. */
   readonly tls?: boolean | SecureClientSessionOptions;
@@ -41,8 +43,13 @@ export interface Callstream {
  *
  * Unary RPCs that are safe to repeat are tried again while the gateway is UNAVAILABLE, up to 4 times within their
  * `timeoutMs`.
+ *
+ * @throws TypeError - A token would leave this machine unencrypted.
  */
 export function connect(target: string, { token, tls = false }: ConnectOptions = {}): Callstream {
+  if (token !== undefined && !tls && !LOCAL.test(target)) {
+    throw new TypeError(`a token is not sent to ${target} without encryption: use tls`);
+  }
   const baseUrl = `${tls ? "https" : "http"}://${target}`;
   const connection = new Connection(baseUrl, typeof tls === "object" ? tls : undefined);
   const authorize: Interceptor = (next) => (request) => {

@@ -10,6 +10,13 @@ import { FakeGateway, refusal } from "./fake_gateway.js";
 const UNAVAILABLE = refusal(Code.Unavailable, "RELAY_DISCONNECTED", 0);
 
 describe("a client", () => {
+  it("sends no token unencrypted to another machine", () => {
+    for (const target of ["gateway.example.com:443", "127.0.0.1.example.com:443", "localhost.example.com:443"]) {
+      assert.throws(() => connect(target, { token: "t1" }), /without encryption/);
+    }
+    connect("gateway.example.com:443", { token: "t1", tls: true }).close();
+  });
+
   it("sends its token with every request", async () => {
     const seen: (string | null)[] = [];
     await using gateway = await FakeGateway.start([], {

@@ -1,6 +1,7 @@
 """How a channel to the gateway is made: keepalive, retries, encryption and the token."""
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +13,7 @@ import grpc.aio
 __all__ = ["Target"]
 
 _T = TypeVar("_T")
-_LOOPBACK = ("127.", "localhost:", "[::1]:", "unix:")
+_LOCAL = re.compile(r"(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])(?::\d+)?|unix:.+", re.ASCII)
 
 _REPEATABLE = {
     "StreamService": (
@@ -103,7 +104,7 @@ class Target:
 
     @property
     def _local(self) -> bool:
-        return self.address.startswith(_LOOPBACK)
+        return _LOCAL.fullmatch(self.address) is not None
 
     def _credentials(self) -> grpc.ChannelCredentials | None:
         if not self._encrypted:

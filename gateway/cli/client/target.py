@@ -9,11 +9,11 @@ from typing import Any, Final
 import click
 
 from gateway.cli.parameters import token as token_parameter
+from gateway.relay.endpoint import is_loopback
 
 __all__ = ["Target", "target_options"]
 
 _DEFAULT_ADDRESS: Final = "127.0.0.1:50051"
-_LOOPBACK: Final = ("127.", "localhost:", "[::1]:", "unix:")
 _FILE: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -51,7 +51,7 @@ class Target:
     @property
     def local(self) -> bool:
         """Whether it is on this machine."""
-        return self.address.startswith(_LOOPBACK)
+        return self.address.startswith("unix:") or is_loopback(self.address.rpartition(":")[0])
 
     @property
     def encrypted(self) -> bool:

@@ -178,10 +178,13 @@ def test_the_token_goes_with_each_request() -> None:
     assert [headers["authorization"] for headers in server.headers] == ["Bearer t0k"] * 2
 
 
-def test_the_token_does_not_leave_this_machine_unencrypted() -> None:
-    """A token that everybody could read is not sent."""
+@pytest.mark.parametrize(
+    "address", ["gateway.example.com:443", "127.0.0.1.example.com:443", "localhost.example.com:443", "127.evil:1"]
+)
+def test_the_token_does_not_leave_this_machine_unencrypted(address: str) -> None:
+    """A token that everybody could read is not sent, whatever the name begins with."""
     with pytest.raises(ValueError, match="without encryption"):
-        callstream.connect("gateway.example.com:443", token="t0k")
+        callstream.connect(address, token="t0k")
     callstream.connect("gateway.example.com:443", token="t0k", tls=True).close()
 
 

@@ -33,11 +33,12 @@ def test_a_token_goes_with_each_request(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
-def test_a_token_needs_encryption_beyond_this_machine() -> None:
+@pytest.mark.parametrize("address", ["gateway.example.com:443", "127.0.0.1.example.com:443", "localhost.x:1"])
+def test_a_token_needs_encryption_beyond_this_machine(address: str) -> None:
     """Wrong usage rather than a secret for everyone to read."""
-    shown = run("call", "get", "c", "--address", "gateway.example.com:443", "--token", "hunter2")
+    shown = run("call", "get", "c", "--address", address, "--token", "hunter2")
     assert shown.code == 2
-    assert "a token is not sent to gateway.example.com:443 without encryption: use --tls or --ca-file" in shown.err
+    assert f"a token is not sent to {address} without encryption: use --tls or --ca-file" in shown.err
     assert "hunter2" not in shown.err
 
 

@@ -50,7 +50,7 @@ async def listening(address: str = "127.0.0.1:0", **settings: Any) -> AsyncItera
 @contextlib.asynccontextmanager
 async def channel(address: str) -> AsyncIterator[grpc.aio.Channel]:
     """A channel with a connection of its own, whose own bounds are not in the way."""
-    options = [("grpc.use_local_subchannel_pool", 1), ("grpc.max_send_message_length", -1)]
+    options = [("grpc.use_local_subchannel_pool", 1), ("grpc.max_receive_message_length", -1)]
     async with grpc.aio.insecure_channel(address, options) as opened:
         yield opened
 

@@ -29,8 +29,20 @@ class Watched:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.now = 1000.0
-        self.tokens = Tokens(path, interval=0.005, now=lambda: self.now)
+        self.readings = 0
+        self.tokens = Tokens(path, interval=0.005, now=self._tell_time)
         self.changes = asyncio.Semaphore(0)
+
+    def _tell_time(self) -> float:
+        self.readings += 1
+        return self.now
+
+    async def read_again(self) -> None:
+        """Returns after the file was read a few times more."""
+        enough = self.readings + 5
+        async with asyncio.timeout(WITHIN):
+            while self.readings < enough:  # noqa: ASYNC110 - a reading that finds nothing new tells nobody
+                await asyncio.sleep(0.001)
 
     async def changed(self) -> None:
         """Returns after a change that nobody has waited for yet."""
@@ -132,6 +144,7 @@ async def test_an_expired_client_is_told_of(path: Path) -> None:
         replace_file(path, entry(OTHER))
         await found.changed()
         assert found.knows(OTHER)
+        await found.read_again()
         assert found.changes.locked()
 
 
@@ -144,6 +157,7 @@ async def test_a_broken_file_keeps_the_tokens(path: Path, text: str) -> None:
             async with asyncio.timeout(WITHIN):
                 while not logged:  # noqa: ASYNC110 - the log is what is waited for
                     await asyncio.sleep(0.001)
+            await found.read_again()
             assert found.knows(ONE)
             replace_file(path, entry(OTHER))
             await found.changed()

@@ -1,8 +1,11 @@
 """URLs that RELAY would refuse, or that could be read in two ways, are refused with the way out."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from gateway.service.validation.endpoints import endpoint_problem, webhook_problem
+from gateway.access.hosts import Place
+from gateway.service.validation.endpoints import endpoint_problem, place_of, webhook_problem
 
 
 class TestEndpoint:
@@ -111,3 +114,37 @@ class TestWebhook:
         problem = webhook_problem(url)
         assert problem is not None
         assert says in problem
+
+
+class TestPlace:
+    """Where a URL leads."""
+
+    @pytest.mark.parametrize(
+        ("url", "host", "port", "usual"),
+        [
+            ("wss://audio.example", "audio.example", 443, True),
+            ("wss://AUDIO.example.:443/x", "audio.example", 443, True),
+            ("wss://audio.example:080/x", "audio.example", 80, False),
+            ("wss://[2001:DB8:0::1]:8443?x", "2001:db8::1", 8443, False),
+            ("https://hooks.example/x@evil.example", "hooks.example", 443, True),
+            ("https://user:pass@hooks.example:8443/", "hooks.example", 8443, False),
+            ("http://hooks.example", "hooks.example", 80, True),
+            ("http://hooks.example:443", "hooks.example", 443, False),
+        ],
+    )
+    def test_host_and_port(self, url: str, host: str, port: int, *, usual: bool) -> None:
+        """In one spelling, with the port that the scheme has by itself."""
+        assert (endpoint_problem if url.startswith("wss") else webhook_problem)(url) is None
+        assert place_of(url) == Place(host, port, usual)
+
+    @pytest.mark.parametrize("url", ["ftp://audio.example", "wss://", "wss://a b", "audio.example"])
+    def test_a_url_that_was_not_checked(self, url: str) -> None:
+        """It leads nowhere that could be allowed."""
+        with pytest.raises(ValueError, match="has not been checked"):
+            place_of(url)
+
+    @given(st.from_regex(r"wss://[!-~]{1,30}", fullmatch=True))
+    def test_every_url_that_passes_leads_somewhere(self, url: str) -> None:
+        """What validation takes, the allow list can judge."""
+        if endpoint_problem(url) is None:
+            assert place_of(url).host

@@ -93,25 +93,32 @@ impl Channel {
         if let Some(authorization) = &self.shared.authorization {
             request.headers_mut().entry(AUTHORIZATION).or_insert_with(|| authorization.clone());
         }
-        if REPEATABLE.contains(&request.uri().path()) {
+        if request.uri().path().starts_with("/callstream.v1.") {
             self.repeat(request, deadline).await
         } else {
-            self.send(request, deadline).await
+            self.send(request, deadline).await // other services may have requests of many messages, without an end
         }
     }
 
-    /// Sends a request until the answer is something else than `UNAVAILABLE`: a few times, and within the deadline.
+    /// Sends a request a few times, and within the deadline: at once if the connection closed before it took the request,
+    /// later if the gateway is `UNAVAILABLE` and the request is repeatable.
     async fn repeat(&self, request: Request<Body>, deadline: Option<Instant>) -> Result<Response<Body>, Status> {
         let (mut parts, body) = request.into_parts();
         let body = body.collect().await?.to_bytes();
+        let repeatable = REPEATABLE.contains(&parts.uri.path());
         let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(2));
-        let mut attempt = 1;
+        let mut attempt = 0;
         loop {
+            attempt += 1;
             let request = Request::from_parts(parts.clone(), Body::new(Full::new(body.clone())));
             let answer = self.send(request, deadline).await;
-            let Some(asked) = unavailable(&answer).filter(|_| attempt < ATTEMPTS) else {
+            if attempt == ATTEMPTS {
                 return answer;
-            };
+            }
+            if answer.as_ref().is_err_and(was_not_taken) {
+                continue;
+            }
+            let Some(asked) = unavailable(&answer).filter(|_| repeatable) else { return answer };
             let pause = asked + backoff.pause();
             if let Some(deadline) = deadline {
                 let left = deadline.saturating_duration_since(Instant::now()).saturating_sub(pause);
@@ -123,7 +130,6 @@ impl Channel {
                 parts.headers.insert(GRPC_TIMEOUT, HeaderValue::try_from(timeout).expect("digits are visible ASCII"));
             }
             sleep(pause).await;
-            attempt += 1;
         }
     }
 
@@ -138,7 +144,11 @@ impl Channel {
             Some(at) => timeout_at(at, sending).await.map_err(|_| expired())?,
             None => sending.await,
         };
-        let answer = answer.map_err(|error| lost(&error, deadline))?;
+        let answer = answer.map_err(|error| {
+            let mut status = lost(&error, deadline);
+            status.set_source(Arc::new(error));
+            status
+        })?;
         let complete = answer.status() != StatusCode::OK || answer.headers().contains_key(GRPC_STATUS);
         let timer = deadline.map(|at| Box::pin(sleep_until(at)));
         Ok(answer.map(|body| Body::new(Answer { body, complete, timer })))
@@ -213,6 +223,21 @@ fn unavailable(answer: &Result<Response<Body>, Status>) -> Option<Duration> {
         Err(status) => status,
     };
     (status.code() == Code::Unavailable).then(|| asked_for(status))
+}
+
+/// Whether a request reached nobody, as the connection was closing in good order: gRPC's "transparent retries".
+fn was_not_taken(status: &Status) -> bool {
+    let mut cause = status.source();
+    while let Some(error) = cause {
+        if error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_canceled) {
+            return true; // hyper still had it
+        }
+        if let Some(error) = error.downcast_ref::<h2::Error>() {
+            return error.is_go_away() && error.is_remote() && error.reason() == Some(h2::Reason::NO_ERROR);
+        }
+        cause = error.source();
+    }
+    false
 }
 
 /// The status for whatever ended an RPC that was neither the gateway's answer nor the caller.

@@ -17,6 +17,7 @@ use callstream::v1::{GetStreamRequest, StartStreamRequest, WatchEventsRequest};
 use callstream::{BuildError, Client, reason};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 use tokio_stream::wrappers::TcpListenerStream;
 
 use crate::support::{End, Gateway, Proxy, Socket, client_of, opened, rpc, serve, serve_at};
@@ -246,4 +247,30 @@ async fn encrypts() {
         Err(error) => assert!(matches!(error, BuildError::Tls(_))),
     }
     assert_eq!(gateway.headers().len(), 1);
+}
+
+/// A request that found its connection closing in good order goes over the next one, whatever it asks for. (If the server
+/// is so quick that the connection breaks under the request, nobody knows whether it was taken.)
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn does_not_mind_connections_that_close_for_their_age() {
+    let gateway = Gateway::answering([]);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let client = Client::new(format!("http://{}", listener.local_addr().unwrap())).unwrap();
+    let mut server = Server::builder().max_connection_age(Duration::from_millis(2));
+    let router = server.add_service(StreamServiceServer::from_arc(gateway.clone()));
+    tokio::spawn(router.serve_with_incoming(TcpListenerStream::new(listener)));
+    let mut starting = JoinSet::new();
+    for _ in 0..8 {
+        let client = client.clone();
+        starting.spawn(async move {
+            for _ in 0..50 {
+                if let Err(status) = start(&client).await {
+                    assert!(status.message().contains("broken pipe"), "{status}");
+                }
+            }
+        });
+    }
+    while let Some(result) = starting.join_next().await {
+        result.unwrap();
+    }
 }

@@ -1,6 +1,7 @@
 """What the README says exists, and what exists is in the README."""
 
 import re
+import textwrap
 from pathlib import Path
 
 import click
@@ -97,3 +98,21 @@ def test_every_linked_file_exists() -> None:
     """Relative links lead somewhere."""
     links = re.findall(r"\]\(([^)#]+)\)", README)
     assert [link for link in links if "://" not in link and not (ROOT / link).exists()] == []
+
+
+EXCERPTS = re.findall(r"<!-- excerpt: (\S+) -->\n```\w+\n(.*?)```", README, re.DOTALL)
+
+
+def test_every_language_has_an_excerpt() -> None:
+    """Of each client's example one; Python's, grpcurl's and the command line's lines are run as they are."""
+    folders = {path.split("/")[1] for path, _ in EXCERPTS}
+    assert folders | {"python"} == {path.name for path in (ROOT / "clients").iterdir() if path.is_dir()}
+
+
+@pytest.mark.parametrize(("path", "code"), EXCERPTS, ids=[path for path, _ in EXCERPTS])
+def test_excerpts_are_of_examples_that_are_built(path: str, code: str) -> None:
+    """Line by line, but for the indentation."""
+    lines = (ROOT / path).read_text().splitlines()
+    wanted = code.splitlines()
+    parts = ["\n".join(lines[at : at + len(wanted)]) for at in range(len(lines))]
+    assert "\n".join(wanted) in [textwrap.dedent(part) for part in parts]

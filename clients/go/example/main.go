@@ -30,7 +30,7 @@ func main() {
 }
 
 func run(ctx context.Context, url string) error {
-	// Today's gateway is not encrypted. Leave the credentials out for one behind TLS.
+	// A gateway on this machine, without TLS. Leave the credentials out for any other.
 	target := cmp.Or(os.Getenv("CALLSTREAM_TARGET"), "127.0.0.1:50051")
 	client, err := callstream.Connect(target, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {

@@ -33,7 +33,7 @@ public final class FollowCall {
       System.exit(2);
     }
     var target = Optional.ofNullable(System.getenv("CALLSTREAM_TARGET")).orElse("127.0.0.1:50051");
-    // Today's gateway is not encrypted. Leave the credentials out for one behind TLS.
+    // A gateway on this machine, without TLS. Leave the credentials out for any other.
     try (var client =
         CallstreamClient.builder(target).credentials(InsecureChannelCredentials.create()).build()) {
       follow(client, args[0]);

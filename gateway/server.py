@@ -15,7 +15,7 @@ from gateway import __version__
 from gateway.access.tokens import Tokens
 from gateway.access.tokens_file import TokensFileUnusable
 from gateway.engine.engine import Engine
-from gateway.journal.base import Journal
+from gateway.journal.base import CommitObserver, Journal
 from gateway.journal.errors import OpenFailed
 from gateway.journal.session_store import MemorySessionStore, SessionStore
 from gateway.journal.sqlite import open_journal
@@ -30,7 +30,10 @@ from gateway.service.services import Services
 from gateway.serving.ending import bounded, stop_signals
 from gateway.serving.failure import EXIT_CREDENTIALS, EXIT_START, StartFailed
 from gateway.serving.listener import listen, new_server
+from gateway.settings.operations import OFF
 from gateway.settings.settings import MEMORY, Settings
+from gateway.telemetry.operations import Pages, serving_pages
+from gateway.telemetry.telemetry import Telemetry
 
 __all__ = ["EXIT_CREDENTIALS", "EXIT_START", "StartFailed", "serve"]
 
@@ -52,13 +55,13 @@ class _Storage:
     session: ResumeStore
 
 
-def _open_storage(settings: Settings) -> _Storage:
+def _open_storage(settings: Settings, observe: CommitObserver) -> _Storage:
     try:
         if settings.data_dir == MEMORY:
             _log.warning("nothing_is_kept", data_dir=MEMORY, consequence="events and session end with this process")
-            return _Storage(open_journal(None, settings.journal_options()), MemorySessionStore())
+            return _Storage(open_journal(None, settings.journal_options(), observe=observe), MemorySessionStore())
         directory = Path(settings.data_dir)
-        journal = open_journal(directory, settings.journal_options())
+        journal = open_journal(directory, settings.journal_options(), observe=observe)
         return _Storage(journal, SessionStore(directory / "session.json", ResumeState))
     except OpenFailed as error:
         raise StartFailed(f"{error}; see --data-dir") from error
@@ -67,7 +70,7 @@ def _open_storage(settings: Settings) -> _Storage:
         raise StartFailed(message) from error
 
 
-def _engine(settings: Settings, storage: _Storage) -> Engine:
+def _engine(settings: Settings, storage: _Storage, telemetry: Telemetry) -> Engine:
     def connect(observer: SessionObserver) -> Session:
         return Session(
             endpoint=settings.endpoint(),
@@ -77,6 +80,7 @@ def _engine(settings: Settings, storage: _Storage) -> Engine:
             store=storage.session,
             agent=f"callstream/{__version__}",
             options=SessionOptions(show_frames=settings.log_level == "debug"),
+            requests=telemetry.request,
         )
 
     return Engine(storage.journal, ContractCodec(), connect, settings.engine_options())
@@ -119,9 +123,11 @@ async def serve(
     Raises:
         StartFailed: It cannot serve.
     """
-    storage = _open_storage(settings)
-    try:
-        engine = _engine(settings, storage)
+    async with contextlib.AsyncExitStack() as stack:
+        telemetry = Telemetry()
+        storage = _open_storage(settings, telemetry.metrics.committed)
+        stack.push_async_callback(storage.journal.close)
+        engine = _engine(settings, storage, telemetry)
         _load(engine, settings.data_dir)
         identity = Identity(uuid.uuid4().hex[:12], settings.endpoint().host, settings.credentials().project)
         tokens = _tokens(settings)
@@ -129,33 +135,50 @@ async def serve(
             engine,
             identity,
             settings.max_watches,
-            Surroundings(gate=TokenGate(tokens)) if tokens is not None else None,
+            _surroundings(tokens, telemetry),
+            telemetry.metrics.delivered,
             max_watch_age=settings.max_watch_age,
             policy=Policy(settings.client_limits()),
         )
+        telemetry.attach(engine, services)
         server = new_server(settings)
         await services.register(server)
+        operations = await _operations(stack, settings.ops_listen, telemetry.pages(engine))
         address = await listen(server, settings)
-        try:
-            with stop_signals() if stop is None else contextlib.nullcontext(stop) as stopping:
-                async with _background(engine, services, tokens, stopping) as background:
-                    _log.info("serving", address=address, version=__version__, tls=bool(settings.tls_cert_file))
-                    if on_ready is not None:
-                        on_ready(address)
-                    await stopping.wait()
-                    if not background.failed.done():
-                        await _drain(engine, services, background, settings.drain_grace)
-                        await storage.journal.close()
-                        await asyncio.sleep(_LAST_WORDS)
-                        _log.info("ended")
-                        if on_drained is not None:
-                            on_drained()
-                if background.failed.done():
-                    raise background.failed.result()
-        finally:
-            await server.stop(0)
-    finally:
-        await storage.journal.close()
+        stack.push_async_callback(server.stop, 0)
+        stopping = stack.enter_context(stop_signals()) if stop is None else stop
+        async with _background(engine, services, tokens, stopping) as background:
+            tls = bool(settings.tls_cert_file)
+            _log.info("serving", address=address, operations=operations, version=__version__, tls=tls)
+            if on_ready is not None:
+                on_ready(address)
+            await stopping.wait()
+            if not background.failed.done():
+                await _drain(engine, services, background, settings.drain_grace)
+                await storage.journal.close()
+                await asyncio.sleep(_LAST_WORDS)
+                _log.info("ended")
+                if on_drained is not None:
+                    on_drained()
+        if background.failed.done():
+            raise background.failed.result()
+
+
+def _surroundings(tokens: Tokens | None, telemetry: Telemetry) -> Surroundings:
+    if tokens is None:
+        return Surroundings(observer=telemetry.rpcs)
+    return Surroundings(gate=TokenGate(tokens), observer=telemetry.rpcs)
+
+
+async def _operations(stack: contextlib.AsyncExitStack, address: str, pages: Pages) -> str:
+    """Serves the operations port for as long as the stack lasts; returns its address."""
+    if address == OFF:
+        return OFF
+    try:
+        return await stack.enter_async_context(serving_pages(address, pages))
+    except OSError as error:
+        message = f"cannot serve operations on {address}: {error.strerror or error}; use another --ops-listen, or off"
+        raise StartFailed(message) from error
 
 
 @dataclass(frozen=True, slots=True)

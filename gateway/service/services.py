@@ -5,7 +5,6 @@ from typing import Final
 
 import grpc.aio
 from grpc_health.v1 import health, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
 
 from callstream.v1 import call_service_pb2, gateway_service_pb2, stream_service_pb2
 from gateway.engine.engine import Engine
@@ -14,6 +13,7 @@ from gateway.service.health import Health
 from gateway.service.history import History
 from gateway.service.info import Identity, Info
 from gateway.service.policy import Policy
+from gateway.service.reflection import add_reflection
 from gateway.service.rpc import Surroundings, service_handlers
 from gateway.service.streams import Streams
 from gateway.service.watch import DeliveryObserver, Watches, untold
@@ -103,7 +103,7 @@ class Services:
             )
         )
         health_pb2_grpc.add_HealthServicer_to_server(self.health.servicer, server)
-        reflection.enable_server_reflection((*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
+        add_reflection(server, (*SERVICES, health.SERVICE_NAME))
 
     async def drain(self) -> None:
         """Not ready any more; watches and long polls are sent elsewhere."""

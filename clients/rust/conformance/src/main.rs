@@ -73,12 +73,13 @@ async fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn connect() -> Result<Client, Box<dyn Error>> {
-    let target = std::env::var("CALLSTREAM_TARGET")?;
-    let mut client = match std::env::var("CALLSTREAM_CA_FILE") {
-        Ok(file) => Client::builder(format!("https://{target}")).ca_certificate(std::fs::read(file)?),
-        Err(_) => Client::builder(format!("http://{target}")),
+    let given = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let target = given("CALLSTREAM_TARGET").ok_or("CALLSTREAM_TARGET is not set")?;
+    let mut client = match given("CALLSTREAM_CA_FILE") {
+        Some(file) => Client::builder(format!("https://{target}")).ca_certificate(std::fs::read(file)?),
+        None => Client::builder(format!("http://{target}")),
     };
-    if let Ok(token) = std::env::var("CALLSTREAM_TOKEN") {
+    if let Some(token) = given("CALLSTREAM_TOKEN") {
         client = client.token(token);
     }
     Ok(client.build()?)

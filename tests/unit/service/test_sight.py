@@ -14,6 +14,7 @@ from gateway.access.tokens import Tokens
 from gateway.domain.calls import CallState, Dial, DialState
 from gateway.domain.events import Draft, EventType
 from gateway.domain.streams import StreamState
+from gateway.engine.options import EngineOptions
 from gateway.service.gate import TokenGate
 from gateway.service.rpc import Surroundings
 from gateway.service.services import DESCRIPTORS
@@ -71,7 +72,8 @@ class Limited:
 async def limited(tmp_path: Path) -> AsyncIterator[Limited]:
     """The gateway and its clients."""
     path = write_tokens(tmp_path / "tokens.toml", [entry(name, "admin", **limits) for name, limits in LIMITS.items()])
-    async with served(around=Surroundings(gate=TokenGate(Tokens(path)))) as gateway:
+    around = Surroundings(gate=TokenGate(Tokens(path)))
+    async with served(around=around, engine=EngineOptions(relay_wait=0.0)) as gateway:
         opened = Limited(gateway)
         await gateway.written(
             *(gateway.call(CallState.ANSWERED, call, context=context) for call, context in CONTEXTS.items()),
@@ -159,6 +161,27 @@ async def test_a_stream_out_of_sight_is_as_one_that_nobody_knows(limited: Limite
         unknown = await answer_of(ask(client, SALES, "unknown"))
         assert answer[0] is grpc.StatusCode.NOT_FOUND
         assert repr(answer).replace(hidden, "unknown") == repr(unknown)
+
+
+async def test_a_name_means_its_own_streams(limited: Limited) -> None:
+    """Of several streams of a name, a client stops the newest that it sees, and not the one that is active."""
+    gateway = limited.gateway
+    await gateway.written(
+        gateway.stream(StreamState.FINISHED, "old", call_id=SALES, labels=LABELS[RED], name="lobby"),
+        gateway.stream(StreamState.STREAMING, "new", call_id=SALES, labels=LABELS[BLUE], name="lobby"),
+    )
+    request = stream_service_pb2.StopStreamRequest(call_id=SALES, name="lobby")
+    stopped = await limited.clients["red"].streams.StopStream(request, timeout=5)
+    assert stopped.stream.control_id == "old"
+
+
+async def test_all_streams_of_a_call_means_its_own(limited: Limited) -> None:
+    """The others are neither stopped nor told of. (There is no session, so none can be stopped.)"""
+    request = stream_service_pb2.StopCallStreamsRequest(call_id=SALES)
+    answer = await limited.clients["red"].streams.StopCallStreams(request, timeout=5)
+    assert [(result.stream.control_id, result.error.reason) for result in answer.results] == [
+        (RED, "RELAY_DISCONNECTED")
+    ]
 
 
 async def test_what_is_seen_is_found(limited: Limited) -> None:

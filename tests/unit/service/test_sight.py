@@ -176,7 +176,7 @@ async def test_a_name_means_its_own_streams(limited: Limited) -> None:
 
 
 async def test_all_streams_of_a_call_means_its_own(limited: Limited) -> None:
-    """The others are neither stopped nor told of. (There is no session, so none can be stopped.)"""
+    """The others are neither stopped nor told of; there is no session here that could stop any."""
     request = stream_service_pb2.StopCallStreamsRequest(call_id=SALES)
     answer = await limited.clients["red"].streams.StopCallStreams(request, timeout=5)
     assert [(result.stream.control_id, result.error.reason) for result in answer.results] == [

@@ -79,7 +79,7 @@ class Driver:
     """A process that carries out commands. Use it in an `async with`."""
 
     def __init__(self, language: Language, target: str, log: Path) -> None:
-        self._language = language
+        self.language = language
         self._target = target
         self._log = log
         self._process: asyncio.subprocess.Process | None = None
@@ -92,7 +92,7 @@ class Driver:
     async def __aenter__(self) -> Self:
         with self._log.open("wb") as log:
             self._process = await asyncio.create_subprocess_exec(
-                *self._language.command,
+                *self.language.command,
                 cwd=ROOT,
                 env={**environment(), "CALLSTREAM_TARGET": self._target},
                 stdin=asyncio.subprocess.PIPE,

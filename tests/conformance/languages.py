@@ -52,6 +52,12 @@ class Language:
         """The driver."""
         return [str(ROOT / self.folder / "run.sh"), *self.arguments]
 
+    @property
+    def example(self) -> Path | None:
+        """The script that runs its example with an endpoint's URL; None if it has none."""
+        script = ROOT / self.folder / "example.sh"
+        return script if script.exists() else None
+
     async def build(self) -> None:
         """Makes the driver ready.
 

@@ -82,7 +82,11 @@ async def run_language(
         results.append(Result(language.name, scenario.name, failure, skipped, reason, seconds))
         told(results[-1])
 
-    able = [scenario for scenario in scenarios if language.resumes or not scenario.resumes]
+    able = [
+        scenario
+        for scenario in scenarios
+        if (language.resumes or not scenario.resumes) and (language.example or not scenario.shows_example)
+    ]
     for scenario in scenarios:
         if scenario not in able:
             note(scenario, None, skipped=True)

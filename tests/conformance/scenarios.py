@@ -44,6 +44,11 @@ class Scenario:
         """Whether it needs a watch that resumes by itself, which a plain gRPC client does not have."""
         return any(step.get("resume") for step in self.steps)
 
+    @property
+    def shows_example(self) -> bool:
+        """Whether it runs the client's example."""
+        return any("example" in step for step in self.steps)
+
 
 def load_scenarios(directory: Path = SCENARIOS) -> list[Scenario]:
     """All scenarios, by file and place.

@@ -5,6 +5,8 @@ A step is an object whose first member is the verb with its main value; the othe
 
 import asyncio
 import contextlib
+import os
+import signal
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
@@ -17,6 +19,7 @@ from gateway.emulator.views import frame as frame_view
 from gateway.service.cursor import Cursor, decode_cursor, encode_cursor
 from tests.conformance.answers import described, events_of, with_details
 from tests.conformance.driver import Driver, Exchange
+from tests.conformance.languages import ROOT, environment
 from tests.conformance.matching import differences, matches
 from tests.conformance.scenarios import Scenario, substituted, value_at
 from tests.conformance.world import World
@@ -76,6 +79,7 @@ class _Run:
         self._first_frame = world.emulator.frames.last_number
         self._first_stream = len(world.sink.streams)
         self._waiting_on = ""
+        self._example_process: asyncio.subprocess.Process | None = None
         self._verbs: Mapping[str, Callable[..., Awaitable[None]]] = {
             "place_call": self._place_call,
             "place_calls": self._place_calls,
@@ -101,6 +105,8 @@ class _Run:
             "cancel": self._cancel,
             "raw": self._raw,
             "exit": self._exit,
+            "example": self._example,
+            "example_ends": self._example_ends,
             "frame": self._frame,
             "audio": self._audio,
         }
@@ -124,6 +130,10 @@ class _Run:
         """Leaves nothing of the scenario to the next one."""
         emulator = self._world.emulator
         emulator.faults.clear()
+        if self._example_process is not None:
+            with contextlib.suppress(ProcessLookupError):  # it has ended, with all that it began
+                os.killpg(self._example_process.pid, signal.SIGKILL)
+            await self._example_process.wait()
         for call in [call for call in emulator.calls.values() if call.state != "ended"]:
             with contextlib.suppress(LookupError):  # it has ended meanwhile
                 await emulator.hang_up(call.call_id)
@@ -365,6 +375,27 @@ class _Run:
     async def _exit(self, code: int) -> None:
         left_with = await self._driver.exit()
         assert left_with == code, f"the driver left with {left_with}"
+
+    # The example.
+
+    async def _example(self, url: str) -> None:
+        script = self._driver.language.example
+        assert script is not None
+        self._example_process = await asyncio.create_subprocess_exec(
+            script, url, cwd=ROOT, env={**environment(), "CALLSTREAM_TARGET": self._world.proxy.address},
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, start_new_session=True,
+        )  # fmt: skip
+
+    async def _example_ends(self, code: int, says: list[str]) -> None:
+        """The example ends by itself, and has said these words in this order."""
+        assert self._example_process is not None
+        output, _ = await self._example_process.communicate()
+        said = output.decode(errors="replace")
+        assert self._example_process.returncode == code, f"it ended with {self._example_process.returncode}: {said}"
+        at = 0
+        for word in says:
+            at = said.find(word, at)
+            assert at >= 0, f"it did not say {word} in its turn: {said}"
 
     # What was seen on the other side.
 

@@ -3,3 +3,4 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 go build -p 2 -o ../../.cache/go/conformance ./conformance
+go build -p 2 -o ../../.cache/go/example ./example

@@ -152,12 +152,8 @@ class ResumingWatch::Impl {
     if (status.ok()) return End(status);
     Close();
     const std::optional<Duration> pause = resumption_.Failed(status);
+    if (!pause.has_value()) return End(status);
     std::unique_lock lock(mutex_);
-    if (cancelled_) return;
-    if (!pause.has_value()) {
-      lock.unlock();
-      return End(status);
-    }
     wake_.wait_for(lock, *pause, [this] { return cancelled_; });
   }
 

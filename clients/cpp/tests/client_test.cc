@@ -145,12 +145,12 @@ void Pack(const std::string& type, const google::protobuf::Message& message, det
 TEST(DetailsOf, ReadsWhatTheGatewaySends) {
   details::Status rich;
   details::ErrorInfo info;
-  info.set_reason("QUOTA");
-  info.set_domain("proxy.example.com");
-  Pack("ErrorInfo", info, &rich);
   info.set_reason("INVALID_REQUEST");
   info.set_domain("callstream");
   (*info.mutable_metadata())["relay_code"] = "404";
+  Pack("ErrorInfo", info, &rich);
+  info.set_reason("QUOTA");
+  info.set_domain("proxy.example.com");
   Pack("ErrorInfo", info, &rich);
   details::BadRequest request;
   auto* wrong = request.add_field_violations();

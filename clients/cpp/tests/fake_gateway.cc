@@ -50,6 +50,11 @@ std::vector<std::string> FakeGateway::starts() {
   return starts;
 }
 
+void FakeGateway::AwaitBegin() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return open_; });
+}
+
 void FakeGateway::AwaitEnd() {
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [this] { return !open_; });
@@ -74,6 +79,7 @@ grpc::Status FakeGateway::WatchEvents(grpc::ServerContext* context, const v1::Wa
   const Rpc now = std::move(script_.front());
   script_.pop_front();
   open_ = true;
+  changed_.notify_all();
   lock.unlock();
   for (const v1::WatchEventsResponse& message : now.messages) writer->Write(message);
   // gRPC's synchronous server tells nobody that a client has left: it has to be asked.

@@ -45,7 +45,9 @@ class FakeGateway final : public v1::StreamService::Service {
   std::vector<Asked> asked();
   std::vector<std::string> starts();
 
-  /// Waits until no watch is open.
+  /// Waits until a watch is open.
+  void AwaitBegin();
+  /// Waits until none is.
   void AwaitEnd();
 
   /// Breaks all connections and serves on, on the same port.

@@ -174,13 +174,15 @@ TEST(ResumingWatch, LeavesASilentConnection) {
 
 /// Cancel ends the watch, and the RPC at the gateway, while another thread waits for a message.
 TEST(ResumingWatch, CanBeCancelledWhileItWaits) {
-  FakeGateway gateway({{{EventAt("c1", 1)}, grpc::Status::OK, true}});
-  auto watch = Client(gateway.target()).Watch(FromOldest(), Soon());
-  ASSERT_TRUE(watch.Next().has_value());
-  std::thread other([&watch] { watch.Cancel(); });
-  EXPECT_FALSE(watch.Next().has_value());
-  EXPECT_EQ(watch.status().error_code(), grpc::StatusCode::CANCELLED);
+  FakeGateway gateway({{{}, grpc::Status::OK, true}});
+  WatchOptions patient;
+  patient.dead_after_intervals = 1000;
+  auto watch = Client(gateway.target()).Watch(FromOldest(), patient);
+  std::thread other([&watch] { EXPECT_FALSE(watch.Next().has_value()); });
+  gateway.AwaitBegin();
+  watch.Cancel();
   other.join();
+  EXPECT_EQ(watch.status().error_code(), grpc::StatusCode::CANCELLED);
   gateway.AwaitEnd();
 }
 

@@ -39,8 +39,9 @@ type CallServiceClient interface {
 	// Idempotent by tag: asking again with the same tag waits for the same attempt. When the deadline passes, RELAY goes on
 	// ringing for as long as the devices' timeouts say; DIAL_ANSWERED or DIAL_FAILED tells how it ends.
 	//
-	// Errors: INVALID_ARGUMENT; FAILED_PRECONDITION/DIAL_FAILED (nobody answered), RELAY_REJECTED; UNAVAILABLE;
-	// ABORTED/OUTCOME_UNKNOWN; DEADLINE_EXCEEDED.
+	// Errors: INVALID_ARGUMENT; PERMISSION_DENIED/NOT_ALLOWED (the token is limited to contexts, and an outbound call is of
+	// none); FAILED_PRECONDITION/DIAL_FAILED (nobody answered), RELAY_REJECTED; UNAVAILABLE; ABORTED/OUTCOME_UNKNOWN;
+	// DEADLINE_EXCEEDED.
 	Dial(ctx context.Context, in *DialRequest, opts ...grpc.CallOption) (*DialResponse, error)
 	// AnswerCall answers an inbound call. Answering an answered call succeeds. It answers once RELAY has taken the command;
 	// CALL_ANSWERED follows.
@@ -146,8 +147,9 @@ type CallServiceServer interface {
 	// Idempotent by tag: asking again with the same tag waits for the same attempt. When the deadline passes, RELAY goes on
 	// ringing for as long as the devices' timeouts say; DIAL_ANSWERED or DIAL_FAILED tells how it ends.
 	//
-	// Errors: INVALID_ARGUMENT; FAILED_PRECONDITION/DIAL_FAILED (nobody answered), RELAY_REJECTED; UNAVAILABLE;
-	// ABORTED/OUTCOME_UNKNOWN; DEADLINE_EXCEEDED.
+	// Errors: INVALID_ARGUMENT; PERMISSION_DENIED/NOT_ALLOWED (the token is limited to contexts, and an outbound call is of
+	// none); FAILED_PRECONDITION/DIAL_FAILED (nobody answered), RELAY_REJECTED; UNAVAILABLE; ABORTED/OUTCOME_UNKNOWN;
+	// DEADLINE_EXCEEDED.
 	Dial(context.Context, *DialRequest) (*DialResponse, error)
 	// AnswerCall answers an inbound call. Answering an answered call succeeds. It answers once RELAY has taken the command;
 	// CALL_ANSWERED follows.

@@ -383,7 +383,8 @@ type StartStreamRequest struct {
 	AuthorizationBearerToken string `protobuf:"bytes,10,opt,name=authorization_bearer_token,json=authorizationBearerToken,proto3" json:"authorization_bearer_token,omitempty"`
 	// Sent to the endpoint in the stream's start message. At most 16 KiB as JSON.
 	CustomParameters *structpb.Struct `protobuf:"bytes,11,opt,name=custom_parameters,json=customParameters,proto3" json:"custom_parameters,omitempty"`
-	// The gateway's own labels, for filters. At most 32; keys at most 63 bytes, values at most 255.
+	// The gateway's own labels, for filters. At most 32; keys at most 63 bytes, values at most 255. Those of a token that is
+	// limited by labels are added.
 	Labels map[string]string `protobuf:"bytes,12,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// What to do if the call already has a stream of this control_id. Unspecified means USE_EXISTING.
 	ConflictPolicy ConflictPolicy `protobuf:"varint,13,opt,name=conflict_policy,json=conflictPolicy,proto3,enum=callstream.v1.ConflictPolicy" json:"conflict_policy,omitempty"`

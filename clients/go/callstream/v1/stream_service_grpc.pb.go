@@ -36,6 +36,10 @@ const (
 // StreamService starts and stops streams of call audio and tells what becomes of them.
 //
 // Every error carries google.rpc.ErrorInfo (domain "callstream"); its reason is the word to switch on.
+//
+// A gateway with tokens wants one with every method of every service, as metadata "authorization: Bearer <token>":
+// UNAUTHENTICATED/BAD_TOKEN without a valid one, PERMISSION_DENIED/SCOPE (metadata scope) if it is not for the method.
+// What a token may not see is NOT_FOUND, and in no list, snapshot or event.
 type StreamServiceClient interface {
 	// StartStream starts streaming a call's audio to a WebSocket endpoint. It answers once RELAY has accepted the start
 	// (or, with wait_until, once audio flows).
@@ -43,10 +47,10 @@ type StreamServiceClient interface {
 	// Idempotent by control_id: asking again with the same control_id and the same parameters never makes a second
 	// stream. A client that may retry sets control_id itself.
 	//
-	// Errors: INVALID_ARGUMENT; NOT_FOUND/CALL_NOT_FOUND; ALREADY_EXISTS/STREAM_EXISTS;
-	// FAILED_PRECONDITION/CALL_ENDED, RELAY_REJECTED (metadata relay_code); RESOURCE_EXHAUSTED/STREAM_LIMIT;
-	// UNAVAILABLE (nothing was sent: retry); ABORTED/OUTCOME_UNKNOWN and DEADLINE_EXCEEDED (ask again with the same
-	// control_id).
+	// Errors: INVALID_ARGUMENT; PERMISSION_DENIED/URL_NOT_ALLOWED (metadata field, place), NOT_ALLOWED (the token's labels
+	// are others); NOT_FOUND/CALL_NOT_FOUND; ALREADY_EXISTS/STREAM_EXISTS; FAILED_PRECONDITION/CALL_ENDED, RELAY_REJECTED
+	// (metadata relay_code); RESOURCE_EXHAUSTED/STREAM_LIMIT, RATE_LIMIT (retry after RetryInfo); UNAVAILABLE (nothing was
+	// sent: retry); ABORTED/OUTCOME_UNKNOWN and DEADLINE_EXCEEDED (ask again with the same control_id).
 	StartStream(ctx context.Context, in *StartStreamRequest, opts ...grpc.CallOption) (*StartStreamResponse, error)
 	// StopStream stops a stream, also one that is still starting. Stopping a stream that has ended succeeds. It answers
 	// once RELAY has taken the stop; use wait_until or WaitStream to wait for the end.
@@ -189,6 +193,10 @@ func (c *streamServiceClient) ListEvents(ctx context.Context, in *ListEventsRequ
 // StreamService starts and stops streams of call audio and tells what becomes of them.
 //
 // Every error carries google.rpc.ErrorInfo (domain "callstream"); its reason is the word to switch on.
+//
+// A gateway with tokens wants one with every method of every service, as metadata "authorization: Bearer <token>":
+// UNAUTHENTICATED/BAD_TOKEN without a valid one, PERMISSION_DENIED/SCOPE (metadata scope) if it is not for the method.
+// What a token may not see is NOT_FOUND, and in no list, snapshot or event.
 type StreamServiceServer interface {
 	// StartStream starts streaming a call's audio to a WebSocket endpoint. It answers once RELAY has accepted the start
 	// (or, with wait_until, once audio flows).
@@ -196,10 +204,10 @@ type StreamServiceServer interface {
 	// Idempotent by control_id: asking again with the same control_id and the same parameters never makes a second
 	// stream. A client that may retry sets control_id itself.
 	//
-	// Errors: INVALID_ARGUMENT; NOT_FOUND/CALL_NOT_FOUND; ALREADY_EXISTS/STREAM_EXISTS;
-	// FAILED_PRECONDITION/CALL_ENDED, RELAY_REJECTED (metadata relay_code); RESOURCE_EXHAUSTED/STREAM_LIMIT;
-	// UNAVAILABLE (nothing was sent: retry); ABORTED/OUTCOME_UNKNOWN and DEADLINE_EXCEEDED (ask again with the same
-	// control_id).
+	// Errors: INVALID_ARGUMENT; PERMISSION_DENIED/URL_NOT_ALLOWED (metadata field, place), NOT_ALLOWED (the token's labels
+	// are others); NOT_FOUND/CALL_NOT_FOUND; ALREADY_EXISTS/STREAM_EXISTS; FAILED_PRECONDITION/CALL_ENDED, RELAY_REJECTED
+	// (metadata relay_code); RESOURCE_EXHAUSTED/STREAM_LIMIT, RATE_LIMIT (retry after RetryInfo); UNAVAILABLE (nothing was
+	// sent: retry); ABORTED/OUTCOME_UNKNOWN and DEADLINE_EXCEEDED (ask again with the same control_id).
 	StartStream(context.Context, *StartStreamRequest) (*StartStreamResponse, error)
 	// StopStream stops a stream, also one that is still starting. Stopping a stream that has ended succeeds. It answers
 	// once RELAY has taken the stop; use wait_until or WaitStream to wait for the end.

@@ -79,8 +79,9 @@ class CallServiceServicer:
         Idempotent by tag: asking again with the same tag waits for the same attempt. When the deadline passes, RELAY goes on
         ringing for as long as the devices' timeouts say; DIAL_ANSWERED or DIAL_FAILED tells how it ends.
 
-        Errors: INVALID_ARGUMENT; FAILED_PRECONDITION/DIAL_FAILED (nobody answered), RELAY_REJECTED; UNAVAILABLE;
-        ABORTED/OUTCOME_UNKNOWN; DEADLINE_EXCEEDED.
+        Errors: INVALID_ARGUMENT; PERMISSION_DENIED/NOT_ALLOWED (the token is limited to contexts, and an outbound call is of
+        none); FAILED_PRECONDITION/DIAL_FAILED (nobody answered), RELAY_REJECTED; UNAVAILABLE; ABORTED/OUTCOME_UNKNOWN;
+        DEADLINE_EXCEEDED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

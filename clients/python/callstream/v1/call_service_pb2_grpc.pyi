@@ -41,8 +41,9 @@ class CallServiceStub:
     Idempotent by tag: asking again with the same tag waits for the same attempt. When the deadline passes, RELAY goes on
     ringing for as long as the devices' timeouts say; DIAL_ANSWERED or DIAL_FAILED tells how it ends.
 
-    Errors: INVALID_ARGUMENT; FAILED_PRECONDITION/DIAL_FAILED (nobody answered), RELAY_REJECTED; UNAVAILABLE;
-    ABORTED/OUTCOME_UNKNOWN; DEADLINE_EXCEEDED.
+    Errors: INVALID_ARGUMENT; PERMISSION_DENIED/NOT_ALLOWED (the token is limited to contexts, and an outbound call is of
+    none); FAILED_PRECONDITION/DIAL_FAILED (nobody answered), RELAY_REJECTED; UNAVAILABLE; ABORTED/OUTCOME_UNKNOWN;
+    DEADLINE_EXCEEDED.
     """
     AnswerCall: _grpc.UnaryUnaryMultiCallable[_call_service_pb2.AnswerCallRequest, _call_service_pb2.AnswerCallResponse]
     """AnswerCall answers an inbound call. Answering an answered call succeeds. It answers once RELAY has taken the command;
@@ -85,8 +86,9 @@ class CallServiceAsyncStub(CallServiceStub):
     Idempotent by tag: asking again with the same tag waits for the same attempt. When the deadline passes, RELAY goes on
     ringing for as long as the devices' timeouts say; DIAL_ANSWERED or DIAL_FAILED tells how it ends.
 
-    Errors: INVALID_ARGUMENT; FAILED_PRECONDITION/DIAL_FAILED (nobody answered), RELAY_REJECTED; UNAVAILABLE;
-    ABORTED/OUTCOME_UNKNOWN; DEADLINE_EXCEEDED.
+    Errors: INVALID_ARGUMENT; PERMISSION_DENIED/NOT_ALLOWED (the token is limited to contexts, and an outbound call is of
+    none); FAILED_PRECONDITION/DIAL_FAILED (nobody answered), RELAY_REJECTED; UNAVAILABLE; ABORTED/OUTCOME_UNKNOWN;
+    DEADLINE_EXCEEDED.
     """
     AnswerCall: _aio.UnaryUnaryMultiCallable[_call_service_pb2.AnswerCallRequest, _call_service_pb2.AnswerCallResponse]  # type: ignore[assignment]
     """AnswerCall answers an inbound call. Answering an answered call succeeds. It answers once RELAY has taken the command;
@@ -132,8 +134,9 @@ class CallServiceServicer(metaclass=_abc_1.ABCMeta):
         Idempotent by tag: asking again with the same tag waits for the same attempt. When the deadline passes, RELAY goes on
         ringing for as long as the devices' timeouts say; DIAL_ANSWERED or DIAL_FAILED tells how it ends.
 
-        Errors: INVALID_ARGUMENT; FAILED_PRECONDITION/DIAL_FAILED (nobody answered), RELAY_REJECTED; UNAVAILABLE;
-        ABORTED/OUTCOME_UNKNOWN; DEADLINE_EXCEEDED.
+        Errors: INVALID_ARGUMENT; PERMISSION_DENIED/NOT_ALLOWED (the token is limited to contexts, and an outbound call is of
+        none); FAILED_PRECONDITION/DIAL_FAILED (nobody answered), RELAY_REJECTED; UNAVAILABLE; ABORTED/OUTCOME_UNKNOWN;
+        DEADLINE_EXCEEDED.
         """
 
     @_abc_1.abstractmethod

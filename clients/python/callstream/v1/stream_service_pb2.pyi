@@ -271,7 +271,9 @@ class StartStreamRequest(_message.Message):
 
     @_builtins.property
     def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
-        """The gateway's own labels, for filters. At most 32; keys at most 63 bytes, values at most 255."""
+        """The gateway's own labels, for filters. At most 32; keys at most 63 bytes, values at most 255. Those of a token that is
+        limited by labels are added.
+        """
 
     @_builtins.property
     def max_duration(self) -> _duration_pb2.Duration:

@@ -30,6 +30,10 @@ class StreamServiceStub:
     """StreamService starts and stops streams of call audio and tells what becomes of them.
 
     Every error carries google.rpc.ErrorInfo (domain "callstream"); its reason is the word to switch on.
+
+    A gateway with tokens wants one with every method of every service, as metadata "authorization: Bearer <token>":
+    UNAUTHENTICATED/BAD_TOKEN without a valid one, PERMISSION_DENIED/SCOPE (metadata scope) if it is not for the method.
+    What a token may not see is NOT_FOUND, and in no list, snapshot or event.
     """
 
     @_typing.overload
@@ -43,10 +47,10 @@ class StreamServiceStub:
     Idempotent by control_id: asking again with the same control_id and the same parameters never makes a second
     stream. A client that may retry sets control_id itself.
 
-    Errors: INVALID_ARGUMENT; NOT_FOUND/CALL_NOT_FOUND; ALREADY_EXISTS/STREAM_EXISTS;
-    FAILED_PRECONDITION/CALL_ENDED, RELAY_REJECTED (metadata relay_code); RESOURCE_EXHAUSTED/STREAM_LIMIT;
-    UNAVAILABLE (nothing was sent: retry); ABORTED/OUTCOME_UNKNOWN and DEADLINE_EXCEEDED (ask again with the same
-    control_id).
+    Errors: INVALID_ARGUMENT; PERMISSION_DENIED/URL_NOT_ALLOWED (metadata field, place), NOT_ALLOWED (the token's labels
+    are others); NOT_FOUND/CALL_NOT_FOUND; ALREADY_EXISTS/STREAM_EXISTS; FAILED_PRECONDITION/CALL_ENDED, RELAY_REJECTED
+    (metadata relay_code); RESOURCE_EXHAUSTED/STREAM_LIMIT, RATE_LIMIT (retry after RetryInfo); UNAVAILABLE (nothing was
+    sent: retry); ABORTED/OUTCOME_UNKNOWN and DEADLINE_EXCEEDED (ask again with the same control_id).
     """
     StopStream: _grpc.UnaryUnaryMultiCallable[_stream_service_pb2.StopStreamRequest, _stream_service_pb2.StopStreamResponse]
     """StopStream stops a stream, also one that is still starting. Stopping a stream that has ended succeeds. It answers
@@ -96,6 +100,10 @@ class StreamServiceAsyncStub(StreamServiceStub):
     """StreamService starts and stops streams of call audio and tells what becomes of them.
 
     Every error carries google.rpc.ErrorInfo (domain "callstream"); its reason is the word to switch on.
+
+    A gateway with tokens wants one with every method of every service, as metadata "authorization: Bearer <token>":
+    UNAUTHENTICATED/BAD_TOKEN without a valid one, PERMISSION_DENIED/SCOPE (metadata scope) if it is not for the method.
+    What a token may not see is NOT_FOUND, and in no list, snapshot or event.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -106,10 +114,10 @@ class StreamServiceAsyncStub(StreamServiceStub):
     Idempotent by control_id: asking again with the same control_id and the same parameters never makes a second
     stream. A client that may retry sets control_id itself.
 
-    Errors: INVALID_ARGUMENT; NOT_FOUND/CALL_NOT_FOUND; ALREADY_EXISTS/STREAM_EXISTS;
-    FAILED_PRECONDITION/CALL_ENDED, RELAY_REJECTED (metadata relay_code); RESOURCE_EXHAUSTED/STREAM_LIMIT;
-    UNAVAILABLE (nothing was sent: retry); ABORTED/OUTCOME_UNKNOWN and DEADLINE_EXCEEDED (ask again with the same
-    control_id).
+    Errors: INVALID_ARGUMENT; PERMISSION_DENIED/URL_NOT_ALLOWED (metadata field, place), NOT_ALLOWED (the token's labels
+    are others); NOT_FOUND/CALL_NOT_FOUND; ALREADY_EXISTS/STREAM_EXISTS; FAILED_PRECONDITION/CALL_ENDED, RELAY_REJECTED
+    (metadata relay_code); RESOURCE_EXHAUSTED/STREAM_LIMIT, RATE_LIMIT (retry after RetryInfo); UNAVAILABLE (nothing was
+    sent: retry); ABORTED/OUTCOME_UNKNOWN and DEADLINE_EXCEEDED (ask again with the same control_id).
     """
     StopStream: _aio.UnaryUnaryMultiCallable[_stream_service_pb2.StopStreamRequest, _stream_service_pb2.StopStreamResponse]  # type: ignore[assignment]
     """StopStream stops a stream, also one that is still starting. Stopping a stream that has ended succeeds. It answers
@@ -158,6 +166,10 @@ class StreamServiceServicer(metaclass=_abc_1.ABCMeta):
     """StreamService starts and stops streams of call audio and tells what becomes of them.
 
     Every error carries google.rpc.ErrorInfo (domain "callstream"); its reason is the word to switch on.
+
+    A gateway with tokens wants one with every method of every service, as metadata "authorization: Bearer <token>":
+    UNAUTHENTICATED/BAD_TOKEN without a valid one, PERMISSION_DENIED/SCOPE (metadata scope) if it is not for the method.
+    What a token may not see is NOT_FOUND, and in no list, snapshot or event.
     """
 
     @_abc_1.abstractmethod
@@ -172,10 +184,10 @@ class StreamServiceServicer(metaclass=_abc_1.ABCMeta):
         Idempotent by control_id: asking again with the same control_id and the same parameters never makes a second
         stream. A client that may retry sets control_id itself.
 
-        Errors: INVALID_ARGUMENT; NOT_FOUND/CALL_NOT_FOUND; ALREADY_EXISTS/STREAM_EXISTS;
-        FAILED_PRECONDITION/CALL_ENDED, RELAY_REJECTED (metadata relay_code); RESOURCE_EXHAUSTED/STREAM_LIMIT;
-        UNAVAILABLE (nothing was sent: retry); ABORTED/OUTCOME_UNKNOWN and DEADLINE_EXCEEDED (ask again with the same
-        control_id).
+        Errors: INVALID_ARGUMENT; PERMISSION_DENIED/URL_NOT_ALLOWED (metadata field, place), NOT_ALLOWED (the token's labels
+        are others); NOT_FOUND/CALL_NOT_FOUND; ALREADY_EXISTS/STREAM_EXISTS; FAILED_PRECONDITION/CALL_ENDED, RELAY_REJECTED
+        (metadata relay_code); RESOURCE_EXHAUSTED/STREAM_LIMIT, RATE_LIMIT (retry after RetryInfo); UNAVAILABLE (nothing was
+        sent: retry); ABORTED/OUTCOME_UNKNOWN and DEADLINE_EXCEEDED (ask again with the same control_id).
         """
 
     @_abc_1.abstractmethod

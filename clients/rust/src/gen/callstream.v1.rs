@@ -539,8 +539,9 @@ pub mod call_service_client {
         /// Idempotent by tag: asking again with the same tag waits for the same attempt. When the deadline passes, RELAY goes on
         /// ringing for as long as the devices' timeouts say; DIAL_ANSWERED or DIAL_FAILED tells how it ends.
         ///
-        /// Errors: INVALID_ARGUMENT; FAILED_PRECONDITION/DIAL_FAILED (nobody answered), RELAY_REJECTED; UNAVAILABLE;
-        /// ABORTED/OUTCOME_UNKNOWN; DEADLINE_EXCEEDED.
+        /// Errors: INVALID_ARGUMENT; PERMISSION_DENIED/NOT_ALLOWED (the token is limited to contexts, and an outbound call is of
+        /// none); FAILED_PRECONDITION/DIAL_FAILED (nobody answered), RELAY_REJECTED; UNAVAILABLE; ABORTED/OUTCOME_UNKNOWN;
+        /// DEADLINE_EXCEEDED.
         pub async fn dial(
             &mut self,
             request: impl tonic::IntoRequest<super::DialRequest>,
@@ -720,8 +721,9 @@ pub mod call_service_server {
         /// Idempotent by tag: asking again with the same tag waits for the same attempt. When the deadline passes, RELAY goes on
         /// ringing for as long as the devices' timeouts say; DIAL_ANSWERED or DIAL_FAILED tells how it ends.
         ///
-        /// Errors: INVALID_ARGUMENT; FAILED_PRECONDITION/DIAL_FAILED (nobody answered), RELAY_REJECTED; UNAVAILABLE;
-        /// ABORTED/OUTCOME_UNKNOWN; DEADLINE_EXCEEDED.
+        /// Errors: INVALID_ARGUMENT; PERMISSION_DENIED/NOT_ALLOWED (the token is limited to contexts, and an outbound call is of
+        /// none); FAILED_PRECONDITION/DIAL_FAILED (nobody answered), RELAY_REJECTED; UNAVAILABLE; ABORTED/OUTCOME_UNKNOWN;
+        /// DEADLINE_EXCEEDED.
         async fn dial(
             &self,
             request: tonic::Request<super::DialRequest>,
@@ -2245,7 +2247,8 @@ pub struct StartStreamRequest {
     /// Sent to the endpoint in the stream's start message. At most 16 KiB as JSON.
     #[prost(message, optional, tag = "11")]
     pub custom_parameters: ::core::option::Option<::prost_types::Struct>,
-    /// The gateway's own labels, for filters. At most 32; keys at most 63 bytes, values at most 255.
+    /// The gateway's own labels, for filters. At most 32; keys at most 63 bytes, values at most 255. Those of a token that is
+    /// limited by labels are added.
     #[prost(map = "string, string", tag = "12")]
     pub labels: ::std::collections::HashMap<
         ::prost::alloc::string::String,
@@ -2815,6 +2818,10 @@ pub mod stream_service_client {
     /// StreamService starts and stops streams of call audio and tells what becomes of them.
     ///
     /// Every error carries google.rpc.ErrorInfo (domain "callstream"); its reason is the word to switch on.
+    ///
+    /// A gateway with tokens wants one with every method of every service, as metadata "authorization: Bearer <token>":
+    /// UNAUTHENTICATED/BAD_TOKEN without a valid one, PERMISSION_DENIED/SCOPE (metadata scope) if it is not for the method.
+    /// What a token may not see is NOT_FOUND, and in no list, snapshot or event.
     #[derive(Debug, Clone)]
     pub struct StreamServiceClient<T> {
         inner: tonic::client::Grpc<T>,
@@ -2890,10 +2897,10 @@ pub mod stream_service_client {
         /// Idempotent by control_id: asking again with the same control_id and the same parameters never makes a second
         /// stream. A client that may retry sets control_id itself.
         ///
-        /// Errors: INVALID_ARGUMENT; NOT_FOUND/CALL_NOT_FOUND; ALREADY_EXISTS/STREAM_EXISTS;
-        /// FAILED_PRECONDITION/CALL_ENDED, RELAY_REJECTED (metadata relay_code); RESOURCE_EXHAUSTED/STREAM_LIMIT;
-        /// UNAVAILABLE (nothing was sent: retry); ABORTED/OUTCOME_UNKNOWN and DEADLINE_EXCEEDED (ask again with the same
-        /// control_id).
+        /// Errors: INVALID_ARGUMENT; PERMISSION_DENIED/URL_NOT_ALLOWED (metadata field, place), NOT_ALLOWED (the token's labels
+        /// are others); NOT_FOUND/CALL_NOT_FOUND; ALREADY_EXISTS/STREAM_EXISTS; FAILED_PRECONDITION/CALL_ENDED, RELAY_REJECTED
+        /// (metadata relay_code); RESOURCE_EXHAUSTED/STREAM_LIMIT, RATE_LIMIT (retry after RetryInfo); UNAVAILABLE (nothing was
+        /// sent: retry); ABORTED/OUTCOME_UNKNOWN and DEADLINE_EXCEEDED (ask again with the same control_id).
         pub async fn start_stream(
             &mut self,
             request: impl tonic::IntoRequest<super::StartStreamRequest>,
@@ -3138,10 +3145,10 @@ pub mod stream_service_server {
         /// Idempotent by control_id: asking again with the same control_id and the same parameters never makes a second
         /// stream. A client that may retry sets control_id itself.
         ///
-        /// Errors: INVALID_ARGUMENT; NOT_FOUND/CALL_NOT_FOUND; ALREADY_EXISTS/STREAM_EXISTS;
-        /// FAILED_PRECONDITION/CALL_ENDED, RELAY_REJECTED (metadata relay_code); RESOURCE_EXHAUSTED/STREAM_LIMIT;
-        /// UNAVAILABLE (nothing was sent: retry); ABORTED/OUTCOME_UNKNOWN and DEADLINE_EXCEEDED (ask again with the same
-        /// control_id).
+        /// Errors: INVALID_ARGUMENT; PERMISSION_DENIED/URL_NOT_ALLOWED (metadata field, place), NOT_ALLOWED (the token's labels
+        /// are others); NOT_FOUND/CALL_NOT_FOUND; ALREADY_EXISTS/STREAM_EXISTS; FAILED_PRECONDITION/CALL_ENDED, RELAY_REJECTED
+        /// (metadata relay_code); RESOURCE_EXHAUSTED/STREAM_LIMIT, RATE_LIMIT (retry after RetryInfo); UNAVAILABLE (nothing was
+        /// sent: retry); ABORTED/OUTCOME_UNKNOWN and DEADLINE_EXCEEDED (ask again with the same control_id).
         async fn start_stream(
             &self,
             request: tonic::Request<super::StartStreamRequest>,
@@ -3246,6 +3253,10 @@ pub mod stream_service_server {
     /// StreamService starts and stops streams of call audio and tells what becomes of them.
     ///
     /// Every error carries google.rpc.ErrorInfo (domain "callstream"); its reason is the word to switch on.
+    ///
+    /// A gateway with tokens wants one with every method of every service, as metadata "authorization: Bearer <token>":
+    /// UNAUTHENTICATED/BAD_TOKEN without a valid one, PERMISSION_DENIED/SCOPE (metadata scope) if it is not for the method.
+    /// What a token may not see is NOT_FOUND, and in no list, snapshot or event.
     #[derive(Debug)]
     pub struct StreamServiceServer<T> {
         inner: Arc<T>,

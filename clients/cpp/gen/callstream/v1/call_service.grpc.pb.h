@@ -43,8 +43,9 @@ class CallService final {
     // Idempotent by tag: asking again with the same tag waits for the same attempt. When the deadline passes, RELAY goes on
     // ringing for as long as the devices' timeouts say; DIAL_ANSWERED or DIAL_FAILED tells how it ends.
     //
-    // Errors: INVALID_ARGUMENT; FAILED_PRECONDITION/DIAL_FAILED (nobody answered), RELAY_REJECTED; UNAVAILABLE;
-    // ABORTED/OUTCOME_UNKNOWN; DEADLINE_EXCEEDED.
+    // Errors: INVALID_ARGUMENT; PERMISSION_DENIED/NOT_ALLOWED (the token is limited to contexts, and an outbound call is of
+    // none); FAILED_PRECONDITION/DIAL_FAILED (nobody answered), RELAY_REJECTED; UNAVAILABLE; ABORTED/OUTCOME_UNKNOWN;
+    // DEADLINE_EXCEEDED.
     virtual ::grpc::Status Dial(::grpc::ClientContext* context, const ::callstream::v1::DialRequest& request, ::callstream::v1::DialResponse* response) = 0;
     std::unique_ptr< ::grpc::ClientAsyncResponseReaderInterface< ::callstream::v1::DialResponse>> AsyncDial(::grpc::ClientContext* context, const ::callstream::v1::DialRequest& request, ::grpc::CompletionQueue* cq) {
       return std::unique_ptr< ::grpc::ClientAsyncResponseReaderInterface< ::callstream::v1::DialResponse>>(AsyncDialRaw(context, request, cq));
@@ -112,8 +113,9 @@ class CallService final {
       // Idempotent by tag: asking again with the same tag waits for the same attempt. When the deadline passes, RELAY goes on
       // ringing for as long as the devices' timeouts say; DIAL_ANSWERED or DIAL_FAILED tells how it ends.
       //
-      // Errors: INVALID_ARGUMENT; FAILED_PRECONDITION/DIAL_FAILED (nobody answered), RELAY_REJECTED; UNAVAILABLE;
-      // ABORTED/OUTCOME_UNKNOWN; DEADLINE_EXCEEDED.
+      // Errors: INVALID_ARGUMENT; PERMISSION_DENIED/NOT_ALLOWED (the token is limited to contexts, and an outbound call is of
+      // none); FAILED_PRECONDITION/DIAL_FAILED (nobody answered), RELAY_REJECTED; UNAVAILABLE; ABORTED/OUTCOME_UNKNOWN;
+      // DEADLINE_EXCEEDED.
       virtual void Dial(::grpc::ClientContext* context, const ::callstream::v1::DialRequest* request, ::callstream::v1::DialResponse* response, std::function<void(::grpc::Status)>) = 0;
       virtual void Dial(::grpc::ClientContext* context, const ::callstream::v1::DialRequest* request, ::callstream::v1::DialResponse* response, ::grpc::ClientUnaryReactor* reactor) = 0;
       // AnswerCall answers an inbound call. Answering an answered call succeeds. It answers once RELAY has taken the command;
@@ -262,8 +264,9 @@ class CallService final {
     // Idempotent by tag: asking again with the same tag waits for the same attempt. When the deadline passes, RELAY goes on
     // ringing for as long as the devices' timeouts say; DIAL_ANSWERED or DIAL_FAILED tells how it ends.
     //
-    // Errors: INVALID_ARGUMENT; FAILED_PRECONDITION/DIAL_FAILED (nobody answered), RELAY_REJECTED; UNAVAILABLE;
-    // ABORTED/OUTCOME_UNKNOWN; DEADLINE_EXCEEDED.
+    // Errors: INVALID_ARGUMENT; PERMISSION_DENIED/NOT_ALLOWED (the token is limited to contexts, and an outbound call is of
+    // none); FAILED_PRECONDITION/DIAL_FAILED (nobody answered), RELAY_REJECTED; UNAVAILABLE; ABORTED/OUTCOME_UNKNOWN;
+    // DEADLINE_EXCEEDED.
     virtual ::grpc::Status Dial(::grpc::ServerContext* context, const ::callstream::v1::DialRequest* request, ::callstream::v1::DialResponse* response);
     // AnswerCall answers an inbound call. Answering an answered call succeeds. It answers once RELAY has taken the command;
     // CALL_ANSWERED follows.

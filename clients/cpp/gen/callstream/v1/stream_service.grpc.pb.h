@@ -31,6 +31,10 @@ namespace v1 {
 // StreamService starts and stops streams of call audio and tells what becomes of them.
 //
 // Every error carries google.rpc.ErrorInfo (domain "callstream"); its reason is the word to switch on.
+//
+// A gateway with tokens wants one with every method of every service, as metadata "authorization: Bearer <token>":
+// UNAUTHENTICATED/BAD_TOKEN without a valid one, PERMISSION_DENIED/SCOPE (metadata scope) if it is not for the method.
+// What a token may not see is NOT_FOUND, and in no list, snapshot or event.
 class StreamService final {
  public:
   static constexpr char const* service_full_name() {
@@ -45,10 +49,10 @@ class StreamService final {
     // Idempotent by control_id: asking again with the same control_id and the same parameters never makes a second
     // stream. A client that may retry sets control_id itself.
     //
-    // Errors: INVALID_ARGUMENT; NOT_FOUND/CALL_NOT_FOUND; ALREADY_EXISTS/STREAM_EXISTS;
-    // FAILED_PRECONDITION/CALL_ENDED, RELAY_REJECTED (metadata relay_code); RESOURCE_EXHAUSTED/STREAM_LIMIT;
-    // UNAVAILABLE (nothing was sent: retry); ABORTED/OUTCOME_UNKNOWN and DEADLINE_EXCEEDED (ask again with the same
-    // control_id).
+    // Errors: INVALID_ARGUMENT; PERMISSION_DENIED/URL_NOT_ALLOWED (metadata field, place), NOT_ALLOWED (the token's labels
+    // are others); NOT_FOUND/CALL_NOT_FOUND; ALREADY_EXISTS/STREAM_EXISTS; FAILED_PRECONDITION/CALL_ENDED, RELAY_REJECTED
+    // (metadata relay_code); RESOURCE_EXHAUSTED/STREAM_LIMIT, RATE_LIMIT (retry after RetryInfo); UNAVAILABLE (nothing was
+    // sent: retry); ABORTED/OUTCOME_UNKNOWN and DEADLINE_EXCEEDED (ask again with the same control_id).
     virtual ::grpc::Status StartStream(::grpc::ClientContext* context, const ::callstream::v1::StartStreamRequest& request, ::callstream::v1::StartStreamResponse* response) = 0;
     std::unique_ptr< ::grpc::ClientAsyncResponseReaderInterface< ::callstream::v1::StartStreamResponse>> AsyncStartStream(::grpc::ClientContext* context, const ::callstream::v1::StartStreamRequest& request, ::grpc::CompletionQueue* cq) {
       return std::unique_ptr< ::grpc::ClientAsyncResponseReaderInterface< ::callstream::v1::StartStreamResponse>>(AsyncStartStreamRaw(context, request, cq));
@@ -144,10 +148,10 @@ class StreamService final {
       // Idempotent by control_id: asking again with the same control_id and the same parameters never makes a second
       // stream. A client that may retry sets control_id itself.
       //
-      // Errors: INVALID_ARGUMENT; NOT_FOUND/CALL_NOT_FOUND; ALREADY_EXISTS/STREAM_EXISTS;
-      // FAILED_PRECONDITION/CALL_ENDED, RELAY_REJECTED (metadata relay_code); RESOURCE_EXHAUSTED/STREAM_LIMIT;
-      // UNAVAILABLE (nothing was sent: retry); ABORTED/OUTCOME_UNKNOWN and DEADLINE_EXCEEDED (ask again with the same
-      // control_id).
+      // Errors: INVALID_ARGUMENT; PERMISSION_DENIED/URL_NOT_ALLOWED (metadata field, place), NOT_ALLOWED (the token's labels
+      // are others); NOT_FOUND/CALL_NOT_FOUND; ALREADY_EXISTS/STREAM_EXISTS; FAILED_PRECONDITION/CALL_ENDED, RELAY_REJECTED
+      // (metadata relay_code); RESOURCE_EXHAUSTED/STREAM_LIMIT, RATE_LIMIT (retry after RetryInfo); UNAVAILABLE (nothing was
+      // sent: retry); ABORTED/OUTCOME_UNKNOWN and DEADLINE_EXCEEDED (ask again with the same control_id).
       virtual void StartStream(::grpc::ClientContext* context, const ::callstream::v1::StartStreamRequest* request, ::callstream::v1::StartStreamResponse* response, std::function<void(::grpc::Status)>) = 0;
       virtual void StartStream(::grpc::ClientContext* context, const ::callstream::v1::StartStreamRequest* request, ::callstream::v1::StartStreamResponse* response, ::grpc::ClientUnaryReactor* reactor) = 0;
       // StopStream stops a stream, also one that is still starting. Stopping a stream that has ended succeeds. It answers
@@ -342,10 +346,10 @@ class StreamService final {
     // Idempotent by control_id: asking again with the same control_id and the same parameters never makes a second
     // stream. A client that may retry sets control_id itself.
     //
-    // Errors: INVALID_ARGUMENT; NOT_FOUND/CALL_NOT_FOUND; ALREADY_EXISTS/STREAM_EXISTS;
-    // FAILED_PRECONDITION/CALL_ENDED, RELAY_REJECTED (metadata relay_code); RESOURCE_EXHAUSTED/STREAM_LIMIT;
-    // UNAVAILABLE (nothing was sent: retry); ABORTED/OUTCOME_UNKNOWN and DEADLINE_EXCEEDED (ask again with the same
-    // control_id).
+    // Errors: INVALID_ARGUMENT; PERMISSION_DENIED/URL_NOT_ALLOWED (metadata field, place), NOT_ALLOWED (the token's labels
+    // are others); NOT_FOUND/CALL_NOT_FOUND; ALREADY_EXISTS/STREAM_EXISTS; FAILED_PRECONDITION/CALL_ENDED, RELAY_REJECTED
+    // (metadata relay_code); RESOURCE_EXHAUSTED/STREAM_LIMIT, RATE_LIMIT (retry after RetryInfo); UNAVAILABLE (nothing was
+    // sent: retry); ABORTED/OUTCOME_UNKNOWN and DEADLINE_EXCEEDED (ask again with the same control_id).
     virtual ::grpc::Status StartStream(::grpc::ServerContext* context, const ::callstream::v1::StartStreamRequest* request, ::callstream::v1::StartStreamResponse* response);
     // StopStream stops a stream, also one that is still starting. Stopping a stream that has ended succeeds. It answers
     // once RELAY has taken the stop; use wait_until or WaitStream to wait for the end.

@@ -109,7 +109,8 @@ export type StartStreamRequest = Message<"callstream.v1.StartStreamRequest"> & {
   customParameters?: JsonObject | undefined;
 
   /**
-   * The gateway's own labels, for filters. At most 32; keys at most 63 bytes, values at most 255.
+   * The gateway's own labels, for filters. At most 32; keys at most 63 bytes, values at most 255. Those of a token that is
+   * limited by labels are added.
    *
    * @generated from field: map<string, string> labels = 12;
    */
@@ -1178,6 +1179,10 @@ export const WatchCloseReasonSchema: GenEnum<WatchCloseReason> = /*@__PURE__*/
  *
  * Every error carries google.rpc.ErrorInfo (domain "callstream"); its reason is the word to switch on.
  *
+ * A gateway with tokens wants one with every method of every service, as metadata "authorization: Bearer <token>":
+ * UNAUTHENTICATED/BAD_TOKEN without a valid one, PERMISSION_DENIED/SCOPE (metadata scope) if it is not for the method.
+ * What a token may not see is NOT_FOUND, and in no list, snapshot or event.
+ *
  * @generated from service callstream.v1.StreamService
  */
 export const StreamService: GenService<{
@@ -1188,10 +1193,10 @@ export const StreamService: GenService<{
    * Idempotent by control_id: asking again with the same control_id and the same parameters never makes a second
    * stream. A client that may retry sets control_id itself.
    *
-   * Errors: INVALID_ARGUMENT; NOT_FOUND/CALL_NOT_FOUND; ALREADY_EXISTS/STREAM_EXISTS;
-   * FAILED_PRECONDITION/CALL_ENDED, RELAY_REJECTED (metadata relay_code); RESOURCE_EXHAUSTED/STREAM_LIMIT;
-   * UNAVAILABLE (nothing was sent: retry); ABORTED/OUTCOME_UNKNOWN and DEADLINE_EXCEEDED (ask again with the same
-   * control_id).
+   * Errors: INVALID_ARGUMENT; PERMISSION_DENIED/URL_NOT_ALLOWED (metadata field, place), NOT_ALLOWED (the token's labels
+   * are others); NOT_FOUND/CALL_NOT_FOUND; ALREADY_EXISTS/STREAM_EXISTS; FAILED_PRECONDITION/CALL_ENDED, RELAY_REJECTED
+   * (metadata relay_code); RESOURCE_EXHAUSTED/STREAM_LIMIT, RATE_LIMIT (retry after RetryInfo); UNAVAILABLE (nothing was
+   * sent: retry); ABORTED/OUTCOME_UNKNOWN and DEADLINE_EXCEEDED (ask again with the same control_id).
    *
    * @generated from rpc callstream.v1.StreamService.StartStream
    */

@@ -274,8 +274,9 @@ public final class CallServiceGrpc {
      * Dial calls somebody and answers once a device has answered.
      * Idempotent by tag: asking again with the same tag waits for the same attempt. When the deadline passes, RELAY goes on
      * ringing for as long as the devices' timeouts say; DIAL_ANSWERED or DIAL_FAILED tells how it ends.
-     * Errors: INVALID_ARGUMENT; FAILED_PRECONDITION/DIAL_FAILED (nobody answered), RELAY_REJECTED; UNAVAILABLE;
-     * ABORTED/OUTCOME_UNKNOWN; DEADLINE_EXCEEDED.
+     * Errors: INVALID_ARGUMENT; PERMISSION_DENIED/NOT_ALLOWED (the token is limited to contexts, and an outbound call is of
+     * none); FAILED_PRECONDITION/DIAL_FAILED (nobody answered), RELAY_REJECTED; UNAVAILABLE; ABORTED/OUTCOME_UNKNOWN;
+     * DEADLINE_EXCEEDED.
      * </pre>
      */
     default void dial(io.callstream.v1.DialRequest request,
@@ -381,8 +382,9 @@ public final class CallServiceGrpc {
      * Dial calls somebody and answers once a device has answered.
      * Idempotent by tag: asking again with the same tag waits for the same attempt. When the deadline passes, RELAY goes on
      * ringing for as long as the devices' timeouts say; DIAL_ANSWERED or DIAL_FAILED tells how it ends.
-     * Errors: INVALID_ARGUMENT; FAILED_PRECONDITION/DIAL_FAILED (nobody answered), RELAY_REJECTED; UNAVAILABLE;
-     * ABORTED/OUTCOME_UNKNOWN; DEADLINE_EXCEEDED.
+     * Errors: INVALID_ARGUMENT; PERMISSION_DENIED/NOT_ALLOWED (the token is limited to contexts, and an outbound call is of
+     * none); FAILED_PRECONDITION/DIAL_FAILED (nobody answered), RELAY_REJECTED; UNAVAILABLE; ABORTED/OUTCOME_UNKNOWN;
+     * DEADLINE_EXCEEDED.
      * </pre>
      */
     public void dial(io.callstream.v1.DialRequest request,
@@ -479,8 +481,9 @@ public final class CallServiceGrpc {
      * Dial calls somebody and answers once a device has answered.
      * Idempotent by tag: asking again with the same tag waits for the same attempt. When the deadline passes, RELAY goes on
      * ringing for as long as the devices' timeouts say; DIAL_ANSWERED or DIAL_FAILED tells how it ends.
-     * Errors: INVALID_ARGUMENT; FAILED_PRECONDITION/DIAL_FAILED (nobody answered), RELAY_REJECTED; UNAVAILABLE;
-     * ABORTED/OUTCOME_UNKNOWN; DEADLINE_EXCEEDED.
+     * Errors: INVALID_ARGUMENT; PERMISSION_DENIED/NOT_ALLOWED (the token is limited to contexts, and an outbound call is of
+     * none); FAILED_PRECONDITION/DIAL_FAILED (nobody answered), RELAY_REJECTED; UNAVAILABLE; ABORTED/OUTCOME_UNKNOWN;
+     * DEADLINE_EXCEEDED.
      * </pre>
      */
     public io.callstream.v1.DialResponse dial(io.callstream.v1.DialRequest request) throws io.grpc.StatusException {
@@ -571,8 +574,9 @@ public final class CallServiceGrpc {
      * Dial calls somebody and answers once a device has answered.
      * Idempotent by tag: asking again with the same tag waits for the same attempt. When the deadline passes, RELAY goes on
      * ringing for as long as the devices' timeouts say; DIAL_ANSWERED or DIAL_FAILED tells how it ends.
-     * Errors: INVALID_ARGUMENT; FAILED_PRECONDITION/DIAL_FAILED (nobody answered), RELAY_REJECTED; UNAVAILABLE;
-     * ABORTED/OUTCOME_UNKNOWN; DEADLINE_EXCEEDED.
+     * Errors: INVALID_ARGUMENT; PERMISSION_DENIED/NOT_ALLOWED (the token is limited to contexts, and an outbound call is of
+     * none); FAILED_PRECONDITION/DIAL_FAILED (nobody answered), RELAY_REJECTED; UNAVAILABLE; ABORTED/OUTCOME_UNKNOWN;
+     * DEADLINE_EXCEEDED.
      * </pre>
      */
     public io.callstream.v1.DialResponse dial(io.callstream.v1.DialRequest request) {
@@ -663,8 +667,9 @@ public final class CallServiceGrpc {
      * Dial calls somebody and answers once a device has answered.
      * Idempotent by tag: asking again with the same tag waits for the same attempt. When the deadline passes, RELAY goes on
      * ringing for as long as the devices' timeouts say; DIAL_ANSWERED or DIAL_FAILED tells how it ends.
-     * Errors: INVALID_ARGUMENT; FAILED_PRECONDITION/DIAL_FAILED (nobody answered), RELAY_REJECTED; UNAVAILABLE;
-     * ABORTED/OUTCOME_UNKNOWN; DEADLINE_EXCEEDED.
+     * Errors: INVALID_ARGUMENT; PERMISSION_DENIED/NOT_ALLOWED (the token is limited to contexts, and an outbound call is of
+     * none); FAILED_PRECONDITION/DIAL_FAILED (nobody answered), RELAY_REJECTED; UNAVAILABLE; ABORTED/OUTCOME_UNKNOWN;
+     * DEADLINE_EXCEEDED.
      * </pre>
      */
     public com.google.common.util.concurrent.ListenableFuture<io.callstream.v1.DialResponse> dial(

@@ -581,7 +581,8 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * The gateway's own labels, for filters. At most 32; keys at most 63 bytes, values at most 255.
+   * The gateway's own labels, for filters. At most 32; keys at most 63 bytes, values at most 255. Those of a token that is
+   * limited by labels are added.
    * </pre>
    *
    * <code>map&lt;string, string&gt; labels = 12;</code>
@@ -602,7 +603,8 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * The gateway's own labels, for filters. At most 32; keys at most 63 bytes, values at most 255.
+   * The gateway's own labels, for filters. At most 32; keys at most 63 bytes, values at most 255. Those of a token that is
+   * limited by labels are added.
    * </pre>
    *
    * <code>map&lt;string, string&gt; labels = 12;</code>
@@ -613,7 +615,8 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * The gateway's own labels, for filters. At most 32; keys at most 63 bytes, values at most 255.
+   * The gateway's own labels, for filters. At most 32; keys at most 63 bytes, values at most 255. Those of a token that is
+   * limited by labels are added.
    * </pre>
    *
    * <code>map&lt;string, string&gt; labels = 12;</code>
@@ -631,7 +634,8 @@ java.lang.String defaultValue) {
   }
   /**
    * <pre>
-   * The gateway's own labels, for filters. At most 32; keys at most 63 bytes, values at most 255.
+   * The gateway's own labels, for filters. At most 32; keys at most 63 bytes, values at most 255. Those of a token that is
+   * limited by labels are added.
    * </pre>
    *
    * <code>map&lt;string, string&gt; labels = 12;</code>
@@ -2565,7 +2569,8 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The gateway's own labels, for filters. At most 32; keys at most 63 bytes, values at most 255.
+     * The gateway's own labels, for filters. At most 32; keys at most 63 bytes, values at most 255. Those of a token that is
+     * limited by labels are added.
      * </pre>
      *
      * <code>map&lt;string, string&gt; labels = 12;</code>
@@ -2586,7 +2591,8 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The gateway's own labels, for filters. At most 32; keys at most 63 bytes, values at most 255.
+     * The gateway's own labels, for filters. At most 32; keys at most 63 bytes, values at most 255. Those of a token that is
+     * limited by labels are added.
      * </pre>
      *
      * <code>map&lt;string, string&gt; labels = 12;</code>
@@ -2597,7 +2603,8 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The gateway's own labels, for filters. At most 32; keys at most 63 bytes, values at most 255.
+     * The gateway's own labels, for filters. At most 32; keys at most 63 bytes, values at most 255. Those of a token that is
+     * limited by labels are added.
      * </pre>
      *
      * <code>map&lt;string, string&gt; labels = 12;</code>
@@ -2615,7 +2622,8 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The gateway's own labels, for filters. At most 32; keys at most 63 bytes, values at most 255.
+     * The gateway's own labels, for filters. At most 32; keys at most 63 bytes, values at most 255. Those of a token that is
+     * limited by labels are added.
      * </pre>
      *
      * <code>map&lt;string, string&gt; labels = 12;</code>
@@ -2639,7 +2647,8 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The gateway's own labels, for filters. At most 32; keys at most 63 bytes, values at most 255.
+     * The gateway's own labels, for filters. At most 32; keys at most 63 bytes, values at most 255. Those of a token that is
+     * limited by labels are added.
      * </pre>
      *
      * <code>map&lt;string, string&gt; labels = 12;</code>
@@ -2662,7 +2671,8 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The gateway's own labels, for filters. At most 32; keys at most 63 bytes, values at most 255.
+     * The gateway's own labels, for filters. At most 32; keys at most 63 bytes, values at most 255. Those of a token that is
+     * limited by labels are added.
      * </pre>
      *
      * <code>map&lt;string, string&gt; labels = 12;</code>
@@ -2679,7 +2689,8 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The gateway's own labels, for filters. At most 32; keys at most 63 bytes, values at most 255.
+     * The gateway's own labels, for filters. At most 32; keys at most 63 bytes, values at most 255. Those of a token that is
+     * limited by labels are added.
      * </pre>
      *
      * <code>map&lt;string, string&gt; labels = 12;</code>

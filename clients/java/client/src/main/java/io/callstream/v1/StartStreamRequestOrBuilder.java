@@ -247,7 +247,8 @@ public interface StartStreamRequestOrBuilder extends
 
   /**
    * <pre>
-   * The gateway's own labels, for filters. At most 32; keys at most 63 bytes, values at most 255.
+   * The gateway's own labels, for filters. At most 32; keys at most 63 bytes, values at most 255. Those of a token that is
+   * limited by labels are added.
    * </pre>
    *
    * <code>map&lt;string, string&gt; labels = 12;</code>
@@ -255,7 +256,8 @@ public interface StartStreamRequestOrBuilder extends
   int getLabelsCount();
   /**
    * <pre>
-   * The gateway's own labels, for filters. At most 32; keys at most 63 bytes, values at most 255.
+   * The gateway's own labels, for filters. At most 32; keys at most 63 bytes, values at most 255. Those of a token that is
+   * limited by labels are added.
    * </pre>
    *
    * <code>map&lt;string, string&gt; labels = 12;</code>
@@ -270,7 +272,8 @@ public interface StartStreamRequestOrBuilder extends
   getLabels();
   /**
    * <pre>
-   * The gateway's own labels, for filters. At most 32; keys at most 63 bytes, values at most 255.
+   * The gateway's own labels, for filters. At most 32; keys at most 63 bytes, values at most 255. Those of a token that is
+   * limited by labels are added.
    * </pre>
    *
    * <code>map&lt;string, string&gt; labels = 12;</code>
@@ -279,7 +282,8 @@ public interface StartStreamRequestOrBuilder extends
   getLabelsMap();
   /**
    * <pre>
-   * The gateway's own labels, for filters. At most 32; keys at most 63 bytes, values at most 255.
+   * The gateway's own labels, for filters. At most 32; keys at most 63 bytes, values at most 255. Those of a token that is
+   * limited by labels are added.
    * </pre>
    *
    * <code>map&lt;string, string&gt; labels = 12;</code>
@@ -291,7 +295,8 @@ java.lang.String getLabelsOrDefault(
 java.lang.String defaultValue);
   /**
    * <pre>
-   * The gateway's own labels, for filters. At most 32; keys at most 63 bytes, values at most 255.
+   * The gateway's own labels, for filters. At most 32; keys at most 63 bytes, values at most 255. Those of a token that is
+   * limited by labels are added.
    * </pre>
    *
    * <code>map&lt;string, string&gt; labels = 12;</code>

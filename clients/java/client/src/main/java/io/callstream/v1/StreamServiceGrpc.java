@@ -6,6 +6,9 @@ import static io.grpc.MethodDescriptor.generateFullMethodName;
  * <pre>
  * StreamService starts and stops streams of call audio and tells what becomes of them.
  * Every error carries google.rpc.ErrorInfo (domain "callstream"); its reason is the word to switch on.
+ * A gateway with tokens wants one with every method of every service, as metadata "authorization: Bearer &lt;token&gt;":
+ * UNAUTHENTICATED/BAD_TOKEN without a valid one, PERMISSION_DENIED/SCOPE (metadata scope) if it is not for the method.
+ * What a token may not see is NOT_FOUND, and in no list, snapshot or event.
  * </pre>
  */
 @io.grpc.stub.annotations.GrpcGenerated
@@ -327,6 +330,9 @@ public final class StreamServiceGrpc {
    * <pre>
    * StreamService starts and stops streams of call audio and tells what becomes of them.
    * Every error carries google.rpc.ErrorInfo (domain "callstream"); its reason is the word to switch on.
+   * A gateway with tokens wants one with every method of every service, as metadata "authorization: Bearer &lt;token&gt;":
+   * UNAUTHENTICATED/BAD_TOKEN without a valid one, PERMISSION_DENIED/SCOPE (metadata scope) if it is not for the method.
+   * What a token may not see is NOT_FOUND, and in no list, snapshot or event.
    * </pre>
    */
   public interface AsyncService {
@@ -337,10 +343,10 @@ public final class StreamServiceGrpc {
      * (or, with wait_until, once audio flows).
      * Idempotent by control_id: asking again with the same control_id and the same parameters never makes a second
      * stream. A client that may retry sets control_id itself.
-     * Errors: INVALID_ARGUMENT; NOT_FOUND/CALL_NOT_FOUND; ALREADY_EXISTS/STREAM_EXISTS;
-     * FAILED_PRECONDITION/CALL_ENDED, RELAY_REJECTED (metadata relay_code); RESOURCE_EXHAUSTED/STREAM_LIMIT;
-     * UNAVAILABLE (nothing was sent: retry); ABORTED/OUTCOME_UNKNOWN and DEADLINE_EXCEEDED (ask again with the same
-     * control_id).
+     * Errors: INVALID_ARGUMENT; PERMISSION_DENIED/URL_NOT_ALLOWED (metadata field, place), NOT_ALLOWED (the token's labels
+     * are others); NOT_FOUND/CALL_NOT_FOUND; ALREADY_EXISTS/STREAM_EXISTS; FAILED_PRECONDITION/CALL_ENDED, RELAY_REJECTED
+     * (metadata relay_code); RESOURCE_EXHAUSTED/STREAM_LIMIT, RATE_LIMIT (retry after RetryInfo); UNAVAILABLE (nothing was
+     * sent: retry); ABORTED/OUTCOME_UNKNOWN and DEADLINE_EXCEEDED (ask again with the same control_id).
      * </pre>
      */
     default void startStream(io.callstream.v1.StartStreamRequest request,
@@ -437,6 +443,9 @@ public final class StreamServiceGrpc {
    * <pre>
    * StreamService starts and stops streams of call audio and tells what becomes of them.
    * Every error carries google.rpc.ErrorInfo (domain "callstream"); its reason is the word to switch on.
+   * A gateway with tokens wants one with every method of every service, as metadata "authorization: Bearer &lt;token&gt;":
+   * UNAUTHENTICATED/BAD_TOKEN without a valid one, PERMISSION_DENIED/SCOPE (metadata scope) if it is not for the method.
+   * What a token may not see is NOT_FOUND, and in no list, snapshot or event.
    * </pre>
    */
   public static abstract class StreamServiceImplBase
@@ -452,6 +461,9 @@ public final class StreamServiceGrpc {
    * <pre>
    * StreamService starts and stops streams of call audio and tells what becomes of them.
    * Every error carries google.rpc.ErrorInfo (domain "callstream"); its reason is the word to switch on.
+   * A gateway with tokens wants one with every method of every service, as metadata "authorization: Bearer &lt;token&gt;":
+   * UNAUTHENTICATED/BAD_TOKEN without a valid one, PERMISSION_DENIED/SCOPE (metadata scope) if it is not for the method.
+   * What a token may not see is NOT_FOUND, and in no list, snapshot or event.
    * </pre>
    */
   public static final class StreamServiceStub
@@ -473,10 +485,10 @@ public final class StreamServiceGrpc {
      * (or, with wait_until, once audio flows).
      * Idempotent by control_id: asking again with the same control_id and the same parameters never makes a second
      * stream. A client that may retry sets control_id itself.
-     * Errors: INVALID_ARGUMENT; NOT_FOUND/CALL_NOT_FOUND; ALREADY_EXISTS/STREAM_EXISTS;
-     * FAILED_PRECONDITION/CALL_ENDED, RELAY_REJECTED (metadata relay_code); RESOURCE_EXHAUSTED/STREAM_LIMIT;
-     * UNAVAILABLE (nothing was sent: retry); ABORTED/OUTCOME_UNKNOWN and DEADLINE_EXCEEDED (ask again with the same
-     * control_id).
+     * Errors: INVALID_ARGUMENT; PERMISSION_DENIED/URL_NOT_ALLOWED (metadata field, place), NOT_ALLOWED (the token's labels
+     * are others); NOT_FOUND/CALL_NOT_FOUND; ALREADY_EXISTS/STREAM_EXISTS; FAILED_PRECONDITION/CALL_ENDED, RELAY_REJECTED
+     * (metadata relay_code); RESOURCE_EXHAUSTED/STREAM_LIMIT, RATE_LIMIT (retry after RetryInfo); UNAVAILABLE (nothing was
+     * sent: retry); ABORTED/OUTCOME_UNKNOWN and DEADLINE_EXCEEDED (ask again with the same control_id).
      * </pre>
      */
     public void startStream(io.callstream.v1.StartStreamRequest request,
@@ -581,6 +593,9 @@ public final class StreamServiceGrpc {
    * <pre>
    * StreamService starts and stops streams of call audio and tells what becomes of them.
    * Every error carries google.rpc.ErrorInfo (domain "callstream"); its reason is the word to switch on.
+   * A gateway with tokens wants one with every method of every service, as metadata "authorization: Bearer &lt;token&gt;":
+   * UNAUTHENTICATED/BAD_TOKEN without a valid one, PERMISSION_DENIED/SCOPE (metadata scope) if it is not for the method.
+   * What a token may not see is NOT_FOUND, and in no list, snapshot or event.
    * </pre>
    */
   public static final class StreamServiceBlockingV2Stub
@@ -602,10 +617,10 @@ public final class StreamServiceGrpc {
      * (or, with wait_until, once audio flows).
      * Idempotent by control_id: asking again with the same control_id and the same parameters never makes a second
      * stream. A client that may retry sets control_id itself.
-     * Errors: INVALID_ARGUMENT; NOT_FOUND/CALL_NOT_FOUND; ALREADY_EXISTS/STREAM_EXISTS;
-     * FAILED_PRECONDITION/CALL_ENDED, RELAY_REJECTED (metadata relay_code); RESOURCE_EXHAUSTED/STREAM_LIMIT;
-     * UNAVAILABLE (nothing was sent: retry); ABORTED/OUTCOME_UNKNOWN and DEADLINE_EXCEEDED (ask again with the same
-     * control_id).
+     * Errors: INVALID_ARGUMENT; PERMISSION_DENIED/URL_NOT_ALLOWED (metadata field, place), NOT_ALLOWED (the token's labels
+     * are others); NOT_FOUND/CALL_NOT_FOUND; ALREADY_EXISTS/STREAM_EXISTS; FAILED_PRECONDITION/CALL_ENDED, RELAY_REJECTED
+     * (metadata relay_code); RESOURCE_EXHAUSTED/STREAM_LIMIT, RATE_LIMIT (retry after RetryInfo); UNAVAILABLE (nothing was
+     * sent: retry); ABORTED/OUTCOME_UNKNOWN and DEADLINE_EXCEEDED (ask again with the same control_id).
      * </pre>
      */
     public io.callstream.v1.StartStreamResponse startStream(io.callstream.v1.StartStreamRequest request) throws io.grpc.StatusException {
@@ -704,6 +719,9 @@ public final class StreamServiceGrpc {
    * <pre>
    * StreamService starts and stops streams of call audio and tells what becomes of them.
    * Every error carries google.rpc.ErrorInfo (domain "callstream"); its reason is the word to switch on.
+   * A gateway with tokens wants one with every method of every service, as metadata "authorization: Bearer &lt;token&gt;":
+   * UNAUTHENTICATED/BAD_TOKEN without a valid one, PERMISSION_DENIED/SCOPE (metadata scope) if it is not for the method.
+   * What a token may not see is NOT_FOUND, and in no list, snapshot or event.
    * </pre>
    */
   public static final class StreamServiceBlockingStub
@@ -725,10 +743,10 @@ public final class StreamServiceGrpc {
      * (or, with wait_until, once audio flows).
      * Idempotent by control_id: asking again with the same control_id and the same parameters never makes a second
      * stream. A client that may retry sets control_id itself.
-     * Errors: INVALID_ARGUMENT; NOT_FOUND/CALL_NOT_FOUND; ALREADY_EXISTS/STREAM_EXISTS;
-     * FAILED_PRECONDITION/CALL_ENDED, RELAY_REJECTED (metadata relay_code); RESOURCE_EXHAUSTED/STREAM_LIMIT;
-     * UNAVAILABLE (nothing was sent: retry); ABORTED/OUTCOME_UNKNOWN and DEADLINE_EXCEEDED (ask again with the same
-     * control_id).
+     * Errors: INVALID_ARGUMENT; PERMISSION_DENIED/URL_NOT_ALLOWED (metadata field, place), NOT_ALLOWED (the token's labels
+     * are others); NOT_FOUND/CALL_NOT_FOUND; ALREADY_EXISTS/STREAM_EXISTS; FAILED_PRECONDITION/CALL_ENDED, RELAY_REJECTED
+     * (metadata relay_code); RESOURCE_EXHAUSTED/STREAM_LIMIT, RATE_LIMIT (retry after RetryInfo); UNAVAILABLE (nothing was
+     * sent: retry); ABORTED/OUTCOME_UNKNOWN and DEADLINE_EXCEEDED (ask again with the same control_id).
      * </pre>
      */
     public io.callstream.v1.StartStreamResponse startStream(io.callstream.v1.StartStreamRequest request) {
@@ -826,6 +844,9 @@ public final class StreamServiceGrpc {
    * <pre>
    * StreamService starts and stops streams of call audio and tells what becomes of them.
    * Every error carries google.rpc.ErrorInfo (domain "callstream"); its reason is the word to switch on.
+   * A gateway with tokens wants one with every method of every service, as metadata "authorization: Bearer &lt;token&gt;":
+   * UNAUTHENTICATED/BAD_TOKEN without a valid one, PERMISSION_DENIED/SCOPE (metadata scope) if it is not for the method.
+   * What a token may not see is NOT_FOUND, and in no list, snapshot or event.
    * </pre>
    */
   public static final class StreamServiceFutureStub
@@ -847,10 +868,10 @@ public final class StreamServiceGrpc {
      * (or, with wait_until, once audio flows).
      * Idempotent by control_id: asking again with the same control_id and the same parameters never makes a second
      * stream. A client that may retry sets control_id itself.
-     * Errors: INVALID_ARGUMENT; NOT_FOUND/CALL_NOT_FOUND; ALREADY_EXISTS/STREAM_EXISTS;
-     * FAILED_PRECONDITION/CALL_ENDED, RELAY_REJECTED (metadata relay_code); RESOURCE_EXHAUSTED/STREAM_LIMIT;
-     * UNAVAILABLE (nothing was sent: retry); ABORTED/OUTCOME_UNKNOWN and DEADLINE_EXCEEDED (ask again with the same
-     * control_id).
+     * Errors: INVALID_ARGUMENT; PERMISSION_DENIED/URL_NOT_ALLOWED (metadata field, place), NOT_ALLOWED (the token's labels
+     * are others); NOT_FOUND/CALL_NOT_FOUND; ALREADY_EXISTS/STREAM_EXISTS; FAILED_PRECONDITION/CALL_ENDED, RELAY_REJECTED
+     * (metadata relay_code); RESOURCE_EXHAUSTED/STREAM_LIMIT, RATE_LIMIT (retry after RetryInfo); UNAVAILABLE (nothing was
+     * sent: retry); ABORTED/OUTCOME_UNKNOWN and DEADLINE_EXCEEDED (ask again with the same control_id).
      * </pre>
      */
     public com.google.common.util.concurrent.ListenableFuture<io.callstream.v1.StartStreamResponse> startStream(

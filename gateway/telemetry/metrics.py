@@ -52,7 +52,8 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self.rpcs = RpcMetrics(self.registry, DESCRIPTORS)
+        self.rpcs = RpcMetrics(DESCRIPTORS)
+        self.registry.register(self.rpcs)
         self._requests = Histogram(
             "callstream_relay_request_seconds",
             "Seconds from a command of the gateway to RELAY's answer. code: RELAY's, or unsent (it never left), "
@@ -61,6 +62,7 @@ class Metrics:
             buckets=_REQUEST_SECONDS,
             registry=self.registry,
         )
+        self._requests_by: dict[tuple[str, str], Histogram] = {}
         self._commits = Histogram(
             "callstream_journal_commit_seconds",
             "Seconds that storage took for a commit.",
@@ -100,7 +102,11 @@ class Metrics:
         method = command.method if command.method in _METHODS else "other"
 
         def ended(code: str) -> None:
-            self._requests.labels(method, code_label(code)).observe(time.perf_counter() - began)
+            seconds = time.perf_counter() - began
+            labels = method, code_label(code)
+            if labels not in self._requests_by:
+                self._requests_by[labels] = self._requests.labels(*labels)
+            self._requests_by[labels].observe(seconds)
 
         return ended
 

@@ -1,5 +1,6 @@
 """A line for each RPC that orders something or fails, and what each line that is written on the way says of its RPC."""
 
+import logging
 import time
 from collections.abc import Mapping
 from typing import Final
@@ -69,14 +70,21 @@ class _Line:
 
     def ended(self, code: grpc.StatusCode, reason: str) -> None:
         """See `Observation.ended`."""
-        said: dict[str, object] = {"code": code.name, "seconds": round(time.monotonic() - self._began, 6)}
-        if reason:
-            said["reason"] = reason
-        if self._method.server_streaming:
-            said["messages"] = self._sent
-        if code in _TROUBLE:
-            _log.warning("rpc", peer=self._call.peer, **said)
-        elif code not in _QUIET or not self._method.name.startswith(_READS):
-            _log.info("rpc", peer=self._call.peer, **said)
-        else:
-            _log.debug("rpc", peer=self._call.peer, **said)
+        level = _level(self._method, code)
+        if not _log.is_enabled_for(level):
+            return
+        said = {
+            "peer": self._call.peer,
+            "code": code.name,
+            "reason": reason or None,
+            "seconds": round(time.monotonic() - self._began, 6),
+            "messages": self._sent if self._method.server_streaming else None,
+        }
+        _log.log(level, "rpc", **{name: value for name, value in said.items() if value is not None})
+
+
+def _level(method: MethodDescriptor, code: grpc.StatusCode) -> int:
+    if code in _TROUBLE:
+        return logging.WARNING
+    quiet = code in _QUIET and method.name.startswith(_READS)
+    return logging.DEBUG if quiet else logging.INFO

@@ -1,15 +1,19 @@
 """Metrics of RPCs, under the names that dashboards for go-grpc-prometheus know.
 
-RPCs of the contract only: health, reflection and methods that nobody has are not counted.
+RPCs of the contract only: health, reflection and methods that nobody has are not counted. The counts are plain numbers,
+as every RPC adds to several of them: the client library's own counters would cost four times as much.
 """
 
 import time
-from collections.abc import Iterable
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
+from itertools import accumulate
 from typing import Final
 
 import grpc
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from gateway.service.rpc import Call, Observation
 
@@ -20,7 +24,9 @@ MAX_CLIENTS: Final = 200
 OTHER_CLIENTS: Final = "(other)"
 
 _METHOD: Final = ("grpc_type", "grpc_service", "grpc_method")
+_CODE: Final = "grpc_code"
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+_BOUNDS: Final = (*map(str, _SECONDS), "+Inf")
 _CODES: Final = {code: "".join(word.capitalize() for word in code.name.split("_")) for code in grpc.StatusCode} | {
     grpc.StatusCode.OK: "OK",
     grpc.StatusCode.CANCELLED: "Canceled",
@@ -28,120 +34,100 @@ _CODES: Final = {code: "".join(word.capitalize() for word in code.name.split("_"
 """As Go writes them."""
 
 
-class RpcMetrics:
-    """An observer of RPCs (`gateway.service.rpc.Observer`) that counts and times them."""
+class RpcMetrics(Collector):
+    """An observer of RPCs (`gateway.service.rpc.Observer`) that counts and times them. Works on the loop only."""
 
-    def __init__(self, registry: CollectorRegistry, services: Iterable[ServiceDescriptor]) -> None:
-        """Registers the metrics; those of the services' methods are there, as 0, before the first RPC."""
-        self._started = Counter("grpc_server_started", "RPCs that began.", _METHOD, registry=registry)
-        self._handled = Counter("grpc_server_handled", "RPCs that ended.", (*_METHOD, "grpc_code"), registry=registry)
-        self._received = Counter("grpc_server_msg_received", "Messages that clients sent.", _METHOD, registry=registry)
-        self._sent = Counter("grpc_server_msg_sent", "Messages that clients were sent.", _METHOD, registry=registry)
-        self._seconds = Histogram(
-            "grpc_server_handling_seconds",
-            "Seconds from the request to the end of the RPC; a watch lasts as long as its client wants.",
-            _METHOD,
-            buckets=_SECONDS,
-            registry=registry,
-        )
-        self._by_client = Counter(
-            "callstream_client_rpcs", "RPCs that ended, by client.", ("client", "grpc_code"), registry=registry
-        )
-        self._methods: dict[str, _Method] = {}
-        self._clients: dict[tuple[str, str], Counter] = {}
+    def __init__(self, services: Iterable[ServiceDescriptor]) -> None:
+        """Takes the services' methods in, so that they are there, as 0, before their first RPC."""
+        self._methods = {method.full_name: _Method(method) for service in services for method in service.methods}
+        self._clients: dict[tuple[str, str], int] = {}
         self._names: set[str] = set()
-        for service in services:
-            for method in service.methods:
-                self._method(method)
 
     def began(self, method: MethodDescriptor, call: Call) -> Observation:
         """See `Observer.began`."""
-        metrics = self._methods.get(method.full_name) or self._method(method)
-        metrics.started.inc()
-        metrics.received.inc()
-        return _Timed(self, metrics, call)
+        counted = self._methods[method.full_name]
+        counted.started += 1
+        return _Timed(self, counted, call)
 
     def count_client(self, name: str, code: str) -> None:
         """An RPC of a client ended."""
-        counter = self._clients.get((name, code))
-        if counter is None:
+        if name not in self._names:
             if len(self._names) < MAX_CLIENTS:
                 self._names.add(name)
-            shown = name if name in self._names else OTHER_CLIENTS
-            counter = self._by_client.labels(shown, code)
-            if shown is name:
-                self._clients[name, code] = counter
-        counter.inc()
+            else:
+                name = OTHER_CLIENTS
+        self._clients[name, code] = self._clients.get((name, code), 0) + 1
 
-    def _method(self, method: MethodDescriptor) -> "_Method":
-        kind = "server_stream" if method.server_streaming else "unary"
-        labels = (kind, method.containing_service.full_name, method.name)
-        metrics = _Method(
-            labels,
-            streaming=method.server_streaming,
-            started=self._started.labels(*labels),
-            received=self._received.labels(*labels),
-            sent=self._sent.labels(*labels),
-            seconds=self._seconds.labels(*labels),
-            handled=self._handled,
+    def describe(self) -> Iterable[Metric]:
+        """Nothing: there is no other collector of these names."""
+        return ()
+
+    def collect(self) -> Iterator[Metric]:
+        """All families, as they are now."""
+        methods = self._methods.values()
+        started = CounterMetricFamily("grpc_server_started", "RPCs that began.", labels=_METHOD)
+        handled = CounterMetricFamily("grpc_server_handled", "RPCs that ended.", labels=(*_METHOD, _CODE))
+        received = CounterMetricFamily("grpc_server_msg_received", "Messages that clients sent.", labels=_METHOD)
+        sent = CounterMetricFamily("grpc_server_msg_sent", "Messages that clients were sent.", labels=_METHOD)
+        seconds = HistogramMetricFamily(
+            "grpc_server_handling_seconds",
+            "Seconds from the request to the end of the RPC; a watch lasts as long as its client wants.",
+            labels=_METHOD,
         )
-        self._methods[method.full_name] = metrics
-        return metrics
+        for method in methods:
+            started.add_metric(method.labels, method.started)
+            received.add_metric(method.labels, method.started)  # no method takes more than one message
+            sent.add_metric(method.labels, method.sent)
+            for code, count in method.codes.items():
+                handled.add_metric((*method.labels, code), count)
+            if any(method.buckets):
+                buckets = list(zip(_BOUNDS, accumulate(method.buckets), strict=True))
+                seconds.add_metric(method.labels, buckets, method.seconds)
+        clients = CounterMetricFamily("callstream_client_rpcs", "RPCs that ended, by client.", labels=("client", _CODE))
+        for labels, count in self._clients.items():
+            clients.add_metric(labels, count)
+        yield from (started, handled, received, sent, seconds, clients)
 
 
 class _Method:
-    """The metrics of one method, looked up once."""
+    """What is known of one method."""
 
-    def __init__(
-        self,
-        labels: tuple[str, str, str],
-        *,
-        streaming: bool,
-        started: Counter,
-        received: Counter,
-        sent: Counter,
-        seconds: Histogram,
-        handled: Counter,
-    ) -> None:
-        self.streaming = streaming
-        self.started = started
-        self.received = received
-        self.sent = sent
-        self.seconds = seconds
-        self._labels = labels
-        self._handled = handled
-        self._codes: dict[str, Counter] = {}
-        self.handled("OK")
+    __slots__ = ("buckets", "codes", "labels", "seconds", "sent", "started", "streaming")
 
-    def handled(self, code: str) -> Counter:
-        """The counter of those that ended with a code."""
-        counter = self._codes.get(code)
-        if counter is None:
-            counter = self._codes[code] = self._handled.labels(*self._labels, code)
-        return counter
+    def __init__(self, method: MethodDescriptor) -> None:
+        self.streaming: bool = method.server_streaming
+        kind = "server_stream" if self.streaming else "unary"
+        self.labels = (kind, method.containing_service.full_name, method.name)
+        self.started = 0
+        self.sent = 0
+        self.codes = {"OK": 0}
+        self.buckets = [0] * len(_BOUNDS)
+        self.seconds = 0.0
 
 
 class _Timed:
     """One RPC under way."""
 
-    __slots__ = ("_began", "_call", "_metrics", "_rpcs")
+    __slots__ = ("_began", "_call", "_method", "_rpcs")
 
-    def __init__(self, rpcs: RpcMetrics, metrics: _Method, call: Call) -> None:
+    def __init__(self, rpcs: RpcMetrics, method: _Method, call: Call) -> None:
         self._rpcs = rpcs
-        self._metrics = metrics
+        self._method = method
         self._call = call
         self._began = time.perf_counter()
 
     def sent(self) -> None:
         """See `Observation.sent`."""
-        self._metrics.sent.inc()
+        self._method.sent += 1
 
     def ended(self, code: grpc.StatusCode, _reason: str) -> None:
         """See `Observation.ended`."""
-        metrics = self._metrics
+        method = self._method
         name = _CODES[code]
-        metrics.handled(name).inc()
-        metrics.seconds.observe(time.perf_counter() - self._began)
-        if code is grpc.StatusCode.OK and not metrics.streaming:
-            metrics.sent.inc()
+        seconds = time.perf_counter() - self._began
+        method.codes[name] = method.codes.get(name, 0) + 1
+        method.buckets[bisect_left(_SECONDS, seconds)] += 1
+        method.seconds += seconds
+        if code is grpc.StatusCode.OK and not method.streaming:
+            method.sent += 1
         self._rpcs.count_client(self._call.client.name, name)

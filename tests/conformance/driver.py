@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -78,9 +79,9 @@ class Exchange:
 class Driver:
     """A process that carries out commands. Use it in an `async with`."""
 
-    def __init__(self, language: Language, target: str, log: Path) -> None:
+    def __init__(self, language: Language, variables: Mapping[str, str], log: Path) -> None:
         self.language = language
-        self._target = target
+        self._variables = variables
         self._log = log
         self._process: asyncio.subprocess.Process | None = None
         self._reading: asyncio.Task[None] | None = None
@@ -94,7 +95,7 @@ class Driver:
             self._process = await asyncio.create_subprocess_exec(
                 *self.language.command,
                 cwd=ROOT,
-                env={**environment(), "CALLSTREAM_TARGET": self._target},
+                env={**environment(), **self._variables},
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log,

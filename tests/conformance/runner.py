@@ -122,7 +122,7 @@ async def _run_together(
     while left:
         async with AsyncExitStack() as stack:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="conformance-")))
-            settings = (left[0].gateway, left[0].emulator)
+            settings = (left[0].gateway, left[0].emulator, left[0].access)
             world, driver = await stack.enter_async_context(open_world(language, folder, *settings))
             failure: str | None = None
             while left and failure is None:

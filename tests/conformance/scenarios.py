@@ -7,10 +7,12 @@ from typing import Any
 
 import yaml
 
+from tests.conformance.access import Access
+
 __all__ = ["SCENARIOS", "Scenario", "load_scenarios", "substituted", "value_at"]
 
 SCENARIOS = Path(__file__).with_name("scenarios")
-_MEMBERS = {"name", "about", "own_world", "gateway", "emulator", "steps"}
+_MEMBERS = {"name", "about", "own_world", "gateway", "emulator", "access", "steps"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,7 @@ class Scenario:
             them, cuts them off, or looks at all of the history.
         gateway: Environment variables of its gateway.
         emulator: `EmulatorOptions` of its emulator.
+        access: What gateway and driver know of tokens and certificates.
         steps: Objects whose first member is the step's verb, with its parameters.
     """
 
@@ -32,12 +35,13 @@ class Scenario:
     own_world: bool
     gateway: Mapping[str, str]
     emulator: Mapping[str, Any]
+    access: Access
     steps: tuple[Mapping[str, Any], ...] = field(repr=False)
 
     @property
     def world(self) -> str:
         """Scenarios with equal worlds can share one."""
-        return self.name if self.own_world else f"{dict(self.gateway)} {dict(self.emulator)}"
+        return self.name if self.own_world else f"{dict(self.gateway)} {dict(self.emulator)} {self.access}"
 
     @property
     def resumes(self) -> bool:
@@ -64,8 +68,8 @@ def load_scenarios(directory: Path = SCENARIOS) -> list[Scenario]:
             if unknown or not raw.get("about") or not raw.get("steps") or name in found:
                 raise ValueError(f"{name}: unknown members {sorted(unknown)}, no about, no steps, or a second one")
             gateway, emulator = raw.get("gateway", {}), raw.get("emulator", {})
-            own = raw.get("own_world", False)
-            found[name] = Scenario(name, raw["about"], own, gateway, emulator, tuple(raw["steps"]))
+            own, access = raw.get("own_world", False), Access.of(raw.get("access", {}))
+            found[name] = Scenario(name, raw["about"], own, gateway, emulator, access, tuple(raw["steps"]))
     return list(found.values())
 
 

@@ -92,6 +92,7 @@ class _Run:
             "held": self._held,
             "relay": self._relay,
             "gateway": self._gateway,
+            "tokens": self._tokens,
             "disk": self._disk,
             "connections": self._connections,
             "unary": self._unary,
@@ -253,6 +254,9 @@ class _Run:
                 self._world.proxy.cut()
             case _:
                 raise ValueError(f"connections: {what}?")
+
+    async def _tokens(self, tokens: Mapping[str, Mapping[str, Any]]) -> None:
+        self._world.protection.write_tokens(tokens)
 
     # The driver.
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from tests.conformance.access import Access
 from tests.conformance.languages import LANGUAGES
 from tests.conformance.runner import Result, known_failures, matrix, run_language, wrong
 from tests.conformance.scenarios import Scenario, load_scenarios
@@ -52,7 +53,13 @@ def test_known_failures(failure: str | None, known: str, mark: str, *, fails: bo
 async def test_what_a_language_cannot_do_is_skipped() -> None:
     """A client without a resuming watch is not asked to resume."""
     scenario = Scenario(
-        "x/y", "about", own_world=True, gateway={}, emulator={}, steps=({"watch": "w", "resume": True},)
+        "x/y",
+        "about",
+        own_world=True,
+        gateway={},
+        emulator={},
+        access=Access(),
+        steps=({"watch": "w", "resume": True},),
     )
     (result,) = await run_language(LANGUAGES["grpcurl"], [scenario], {})
     assert result.mark == "-"

@@ -11,6 +11,7 @@ from callstream.v1 import event_pb2
 from callstream.v1.stream_service_pb2 import WatchEventsRequest
 from gateway.emulator.server import Emulator
 from gateway.emulator.sink import AudioSink
+from tests.conformance.access import Access, Protection
 from tests.conformance.driver import Driver
 from tests.conformance.languages import Language
 from tests.conformance.proxy import Proxy
@@ -29,11 +30,18 @@ class World:
     """One gateway at a time, on one data directory."""
 
     def __init__(
-        self, emulator: Emulator, sink: AudioSink, proxy: Proxy, data_dir: Path, settings: Mapping[str, str]
+        self,
+        emulator: Emulator,
+        sink: AudioSink,
+        proxy: Proxy,
+        data_dir: Path,
+        settings: Mapping[str, str],
+        protection: Protection,
     ) -> None:
         self.emulator = emulator
         self.sink = sink
         self.proxy = proxy
+        self.protection = protection
         self._data_dir = data_dir
         self._settings = settings
         self._gateway: GatewayProcess | None = None
@@ -45,16 +53,17 @@ class World:
             settings: Environment variables that this one has beside the world's.
         """
         assert self._gateway is None, "a gateway is running"
-        environment = {**_SETTINGS, **self._settings, **settings}
+        environment = {**_SETTINGS, **self.protection.of_gateway(), **self._settings, **settings}
         self._gateway = await start_gateway_process(self.emulator.host, self._data_dir, **environment)
         self.proxy.target = self._gateway.client.address
-        watch = self._gateway.client.streams.WatchEvents(WatchEventsRequest(from_oldest=True))
-        try:
-            async for response in watch:
-                if any(event.type == event_pb2.EVENT_TYPE_SESSION_UP for event in response.events.events):
-                    return
-        finally:
-            watch.cancel()  # it would count as one of the scenario's
+        async with self.protection.connect(self._gateway.client.address) as streams:
+            watch = streams.WatchEvents(WatchEventsRequest(from_oldest=True), metadata=self.protection.metadata)
+            try:
+                async for response in watch:
+                    if any(event.type == event_pb2.EVENT_TYPE_SESSION_UP for event in response.events.events):
+                        return
+            finally:
+                watch.cancel()  # it would count as one of the scenario's
 
     async def kill_gateway(self) -> None:
         """SIGKILL."""
@@ -113,14 +122,16 @@ class World:
 
 @contextlib.asynccontextmanager
 async def open_world(
-    language: Language, directory: Path, settings: Mapping[str, str], options: Mapping[str, Any]
+    language: Language, directory: Path, settings: Mapping[str, str], options: Mapping[str, Any], access: Access
 ) -> AsyncIterator[tuple[World, Driver]]:
     """A world with a running gateway, and the driver in it."""
     async with open_endpoint(directory, **options) as endpoint, Proxy() as proxy:
-        world = World(endpoint.emulator, endpoint.sink, proxy, directory / "data", settings)
+        protection = Protection(access, directory)
+        world = World(endpoint.emulator, endpoint.sink, proxy, directory / "data", settings, protection)
+        variables = {"CALLSTREAM_TARGET": proxy.address, **protection.of_driver()}
         try:
             await world.start_gateway()
-            async with Driver(language, proxy.address, directory / "driver.log") as driver:
+            async with Driver(language, variables, directory / "driver.log") as driver:
                 yield world, driver
         finally:
             await world.close()

@@ -49,7 +49,7 @@ class Driver:
     async def _execute(self, number: int, command: dict[str, Any]) -> None:
         watching = command["op"] == "watch"
         method = "callstream.v1.StreamService/WatchEvents" if watching else command["method"]
-        arguments = ["-plaintext", "-format-error", "-max-msg-sz", str(LIMIT), "-d", "@"]
+        arguments = ["-format-error", "-max-msg-sz", str(LIMIT), "-d", "@", *_credentials()]
         if "timeout_ms" in command:
             arguments += ["-max-time", str(command["timeout_ms"] / 1000)]
         process = await asyncio.create_subprocess_exec(
@@ -85,6 +85,12 @@ class Driver:
                 process.kill()
                 await process.wait()
             write({"id": number, **result, **({"done": True} if watching else {})})
+
+
+def _credentials() -> list[str]:
+    authority, token = os.environ.get("CALLSTREAM_CA_FILE"), os.environ.get("CALLSTREAM_TOKEN")
+    transport = ["-cacert", authority] if authority else ["-plaintext"]
+    return [*transport, "-H", f"authorization: Bearer {token}"] if token else transport
 
 
 async def _objects(output: asyncio.StreamReader) -> AsyncIterator[dict[str, Any]]:

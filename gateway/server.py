@@ -33,7 +33,7 @@ from gateway.serving.listener import listen, new_server
 from gateway.settings.operations import OFF
 from gateway.settings.settings import MEMORY, Settings
 from gateway.telemetry.operations import Pages, serving_pages
-from gateway.telemetry.telemetry import Telemetry
+from gateway.telemetry.telemetry import Telemetry, TracingMissing, open_telemetry
 
 __all__ = ["EXIT_CREDENTIALS", "EXIT_START", "StartFailed", "serve"]
 
@@ -124,7 +124,8 @@ async def serve(
         StartFailed: It cannot serve.
     """
     async with contextlib.AsyncExitStack() as stack:
-        telemetry = Telemetry()
+        telemetry = _telemetry(settings)
+        stack.push_async_callback(telemetry.close)
         storage = _open_storage(settings, telemetry.metrics.committed)
         stack.push_async_callback(storage.journal.close)
         engine = _engine(settings, storage, telemetry)
@@ -156,12 +157,21 @@ async def serve(
             if not background.failed.done():
                 await _drain(engine, services, background, settings.drain_grace)
                 await storage.journal.close()
+                await telemetry.close()
                 await asyncio.sleep(_LAST_WORDS)
                 _log.info("ended")
                 if on_drained is not None:
                     on_drained()
         if background.failed.done():
             raise background.failed.result()
+
+
+def _telemetry(settings: Settings) -> Telemetry:
+    try:
+        return open_telemetry(settings.otlp_endpoint)
+    except TracingMissing as error:
+        message = f"traces: {error}: pip install 'callstream-gateway[tracing]', or leave --otlp-endpoint out"
+        raise StartFailed(message) from error
 
 
 def _surroundings(tokens: Tokens | None, telemetry: Telemetry) -> Surroundings:

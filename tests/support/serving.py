@@ -23,6 +23,7 @@ from gateway.journal.options import JournalOptions
 from gateway.journal.session_store import MemorySessionStore
 from gateway.journal.sqlite import SqliteJournal, open_journal
 from gateway.relay.endpoint import Credentials, Endpoint
+from gateway.relay.observer import RequestObserver, nobody
 from gateway.relay.resume import ResumeState
 from gateway.relay.session import Session, SessionObserver
 from gateway.service.codec import ContractCodec
@@ -210,6 +211,7 @@ async def served(
     delivered: DeliveryObserver = untold,
     max_watch_age: float = 0.0,
     policy: Policy | None = None,
+    requests: RequestObserver = nobody,
 ) -> AsyncIterator[Served]:
     """Serves all services over a journal in memory; with a session if `relay_host` is given.
 
@@ -227,6 +229,7 @@ async def served(
             observer=observer,
             store=MemorySessionStore[ResumeState](),
             agent="test/1",
+            requests=requests,
         )
 
     parts = Engine(store, ContractCodec(), connect, engine)

@@ -36,9 +36,9 @@ def encodings(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Event]]:
     encoded: list[Event] = []
     encode = ContractCodec.encode
 
-    def counted(codec: ContractCodec, event: Event) -> Record:
+    def counted(codec: ContractCodec, event: Event, context: str) -> Record:
         encoded.append(event)
-        return encode(codec, event)
+        return encode(codec, event, context)
 
     with monkeypatch.context() as patch:
         patch.setattr(ContractCodec, "encode", counted)

@@ -281,7 +281,7 @@ class TestWatches:
         assert info.open_watches == number
         for watch in watches:
             watch.call.cancel()
-        await wait_until(lambda: gateway.services._watches.count == 0)
+        await wait_until(lambda: gateway.services.watches.count == 0)
         await wait_until(lambda: len(asyncio.all_tasks()) <= before)
 
     async def test_one_that_does_not_read(self) -> None:
@@ -298,7 +298,7 @@ class TestWatches:
                 await gateway.journal.capacity()
             assert await reading == list(range(first.sequence, first.sequence + 20_001))
             lazy.call.cancel()
-            await wait_until(lambda: gateway.services._watches.count == 1)
+            await wait_until(lambda: gateway.services.watches.count == 1)
             resumed = gateway.watch(after_cursor=lazy.cursor)
             await resumed.opened()
             assert await _sequences(resumed, 20_000) == list(range(first.sequence + 1, first.sequence + 20_001))

@@ -268,7 +268,8 @@ class TestAnswers:
         async with running_engine(relay.emulator, start_timeout=0.2) as gateway:
             call = await relay.incoming(gateway)
             relay.emulator.faults.add(Fault(Reply("403"), method=wire.STREAM_STOP, times=1))
-            stream = await streaming(relay, gateway, call, "s", max_duration=10_000)
+            order = order_for(call, relay.sink.url, control_id="s", max_duration=10_000)
+            stream, _ = await gateway.engine.starts.start(order, in_time())
             ended = await gateway.engine.stops.ended(stream)
             assert (ended.state, ended.end_reason) == (StreamState.FINISHED, EndReason.MAX_DURATION)
             assert len(relay.sent(wire.STREAM_STOP)) == 2

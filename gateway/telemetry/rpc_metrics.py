@@ -17,7 +17,7 @@ from prometheus_client.registry import Collector
 
 from gateway.service.rpc import Call, Observation
 
-__all__ = ["MAX_CLIENTS", "OTHER_CLIENTS", "RpcMetrics"]
+__all__ = ["CODES", "MAX_CLIENTS", "OTHER_CLIENTS", "RpcMetrics"]
 
 MAX_CLIENTS: Final = 200
 """So many clients are told apart by name, the first ones that come."""
@@ -27,11 +27,11 @@ _METHOD: Final = ("grpc_type", "grpc_service", "grpc_method")
 _CODE: Final = "grpc_code"
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 _BOUNDS: Final = (*map(str, _SECONDS), "+Inf")
-_CODES: Final = {code: "".join(word.capitalize() for word in code.name.split("_")) for code in grpc.StatusCode} | {
+CODES: Final = {code: "".join(word.capitalize() for word in code.name.split("_")) for code in grpc.StatusCode} | {
     grpc.StatusCode.OK: "OK",
     grpc.StatusCode.CANCELLED: "Canceled",
 }
-"""As Go writes them."""
+"""Status codes as Go writes them."""
 
 
 class RpcMetrics(Collector):
@@ -123,7 +123,7 @@ class _Timed:
     def ended(self, code: grpc.StatusCode, _reason: str) -> None:
         """See `Observation.ended`."""
         method = self._method
-        name = _CODES[code]
+        name = CODES[code]
         seconds = time.perf_counter() - self._began
         method.codes[name] = method.codes.get(name, 0) + 1
         method.buckets[bisect_left(_SECONDS, seconds)] += 1

@@ -1,9 +1,12 @@
 """What a scrape of Prometheus shows, parsed by Prometheus' own client library."""
 
+from pathlib import Path
+
+import aiohttp
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-__all__ = ["Scrape", "scraped"]
+__all__ = ["Scrape", "scraped", "scraped_from"]
 
 
 class Scrape:
@@ -26,9 +29,20 @@ class Scrape:
         """The value of a sample, None if there is none."""
         return self.samples.get((name, frozenset(labels.items())))
 
+    def label_names(self, name: str) -> set[str]:
+        """The labels of a metric."""
+        return {label for found, labels in self.samples if found == name for label, _ in labels}
+
     def labels(self, name: str, label: str) -> set[str]:
         """The values that a label has."""
         return {dict(labels)[label] for found, labels in self.samples if found == name}
+
+
+async def scraped_from(path: Path) -> Scrape:
+    """What a gateway shows on its operations port, a socket in the file system."""
+    connector = aiohttp.UnixConnector(str(path))
+    async with aiohttp.ClientSession(connector=connector) as session, session.get("http://gateway/metrics") as answer:
+        return Scrape(await answer.text())
 
 
 def scraped(registry: CollectorRegistry) -> Scrape:

@@ -110,6 +110,14 @@ async def test_every_metric_of_the_gateway_is_shown(asked: dict[str, Asked], scr
     assert own - shown == for_queries
 
 
+async def test_every_metric_is_in_the_documentation(scrape: Scrape) -> None:
+    """And every one that is there exists."""
+    text = (PLACE.parents[1] / "gateway" / "telemetry" / "README.md").read_text()
+    documented = set(re.findall(r"`((?:callstream|grpc_server)_[a-z_]+)`", text))
+    families = {re.sub(r"_(bucket|sum|count)$", "", name) for name in scrape.names}
+    assert documented == {name for name in families if not name.startswith("process_")}
+
+
 def test_rules_are_what_prometheus_takes() -> None:
     """Unlike names, an expression, how long, how bad; and what to look at, in words."""
     names = [rule["alert"] for rule in rules()]

@@ -15,10 +15,12 @@ import pytest
 import structlog
 
 from gateway.server import StartFailed, serve
-from tests.support.running import running_emulator, running_gateway, settings_for
+from tests.support.running import TOKEN, running_emulator, running_gateway, settings_for
 from tests.support.scrape import Scrape
 from tests.support.serving import Watch
 from tests.support.streaming import World, open_endpoint
+
+BEARER = "s3cr3t-of-an-endpoint"
 
 
 class Port:
@@ -110,11 +112,15 @@ async def test_metrics_of_a_gateway_that_did_its_work(tmp_path: Path, port: Port
         watch = Watch(world.client, bookmark_interval={"seconds": 1})
         await watch.opened()
         assert (await watch.next()).HasField("bookmark")
-        await world.stream(call)
+        await world.stream(call, authorization_bearer_token=BEARER)
         assert (await watch.next()).HasField("events")
         with pytest.raises(grpc.aio.AioRpcError):
-            await world.starting(call, "refused", codec="NOTHING")
+            await world.starting(call, "refused", codec="NOTHING", authorization_bearer_token=BEARER)
         found = await port.scrape()
+        for page in ("/metrics", "/readyz"):
+            text = (await port.get(page))[1]
+            assert TOKEN not in text
+            assert BEARER not in text
         watch.call.cancel()
     assert found("callstream_ready") == 1
     assert found("callstream_streams", state="streaming") == found("callstream_calls") == 1

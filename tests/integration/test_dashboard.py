@@ -63,9 +63,9 @@ async def scrape(tmp_path: Path) -> Scrape:
         call = await world.call()
         watch = Watch(world.client, bookmark_interval={"seconds": 1})
         await watch.opened()
-        assert (await watch.next()).HasField("bookmark")
+        await watch.until("bookmark")
         await world.stream(call)
-        assert (await watch.next()).HasField("events")
+        await watch.until("events")
         with pytest.raises(grpc.aio.AioRpcError):
             await world.starting(call, "refused", codec="NOTHING")
         found = await scraped_from(path)

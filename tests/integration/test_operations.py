@@ -111,9 +111,9 @@ async def test_metrics_of_a_gateway_that_did_its_work(tmp_path: Path, port: Port
         call = await world.call()
         watch = Watch(world.client, bookmark_interval={"seconds": 1})
         await watch.opened()
-        assert (await watch.next()).HasField("bookmark")
+        await watch.until("bookmark")
         await world.stream(call, authorization_bearer_token=BEARER)
-        assert (await watch.next()).HasField("events")
+        await watch.until("events")
         with pytest.raises(grpc.aio.AioRpcError):
             await world.starting(call, "refused", codec="NOTHING", authorization_bearer_token=BEARER)
         found = await port.scrape()

@@ -68,6 +68,12 @@ class Watch:
         assert response.WhichOneof("kind") == "opened", response
         return response.opened
 
+    async def until(self, kind: str) -> stream_service_pb2.WatchEventsResponse:
+        """The next response of a kind; others are passed over."""
+        while (response := await self.next()).WhichOneof("kind") != kind:
+            pass
+        return response
+
     async def snapshot(self) -> list[stream_service_pb2.WatchSnapshot]:
         """All parts of the snapshot."""
         parts: list[stream_service_pb2.WatchSnapshot] = []

@@ -228,14 +228,15 @@ class Driver {
     if (const auto timeout = command.Number("timeout_ms")) {
       context->set_deadline(std::chrono::system_clock::now() + std::chrono::milliseconds(*timeout));
     }
+    // Begun here, not in the thread: RPCs reach the gateway in the order of the commands.
+    const auto ended = std::make_shared<std::promise<grpc::Status>>();
+    Stub(client_.channel()).UnaryCall(context.get(), path, {}, request.get(), response.get(), [ended](auto status) {
+      ended->set_value(std::move(status));
+    });
     Begin(
         command.id(), [context] { context->TryCancel(); },
-        [this, context, path, request, response] {
-          std::promise<grpc::Status> ended;
-          Stub(client_.channel()).UnaryCall(context.get(), path, {}, request.get(), response.get(), [&](auto status) {
-            ended.set_value(std::move(status));
-          });
-          const grpc::Status status = ended.get_future().get();
+        [context, request, response, ended] {
+          const grpc::Status status = ended->get_future().get();
           return Ended(status) + (status.ok() ? R"(,"response":)" + Json(*response) : "");
         });
   }

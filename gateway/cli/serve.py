@@ -8,6 +8,7 @@ import click
 from gateway.cli.configuration import load, setting_options
 from gateway.cli.output import Failure, remark
 from gateway.logs.setup import configure_logging
+from gateway.settings.operations import otlp_secrets
 
 __all__ = ["command"]
 
@@ -35,7 +36,8 @@ def command(**flags: Any) -> None:
       6  ended at once by a second signal
     """
     settings = load(flags).settings
-    configure_logging(settings.log_level, settings.log_format, settings.secrets)
+    secrets = (*settings.secrets, *otlp_secrets(os.environ))
+    configure_logging(settings.log_level, settings.log_format, secrets)
     if settings.log_level != "debug":
         os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # gRPC's core writes lines of its own between ours
     import uvloop

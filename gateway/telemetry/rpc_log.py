@@ -9,6 +9,7 @@ import grpc
 import structlog
 from google.protobuf.descriptor import MethodDescriptor
 
+from gateway.domain.errors import Draining, WatchExpired
 from gateway.logs.source import bind_source
 from gateway.service.rpc import Call, Observation
 
@@ -28,6 +29,8 @@ _TROUBLE: Final = frozenset(
 )
 """What is not the client's doing."""
 _QUIET: Final = frozenset({grpc.StatusCode.OK, grpc.StatusCode.CANCELLED})
+_PLANNED: Final = frozenset({Draining.reason, WatchExpired.reason})
+"""What sends clients elsewhere, as they should expect."""
 _MAX_ID: Final = 128
 
 
@@ -35,7 +38,7 @@ class RpcLog:
     """An observer of RPCs (`gateway.service.rpc.Observer`) that logs them.
 
     Commands are told at info level; so are requests that fail by their client's doing. What fails by the gateway's,
-    RELAY's or the network's is a warning. Reads and watches that go well, or that their client leaves, are for debug.
+    RELAY's or the network's is a warning. Reads and watches that go well, or end as planned, are for debug.
     """
 
     def began(self, method: MethodDescriptor, call: Call) -> Observation:
@@ -70,7 +73,7 @@ class _Line:
 
     def ended(self, code: grpc.StatusCode, reason: str) -> None:
         """See `Observation.ended`."""
-        level = _level(self._method, code)
+        level = _level(self._method, code, reason)
         if not _log.is_enabled_for(level):
             return
         said = {
@@ -83,8 +86,9 @@ class _Line:
         _log.log(level, "rpc", **{name: value for name, value in said.items() if value is not None})
 
 
-def _level(method: MethodDescriptor, code: grpc.StatusCode) -> int:
-    if code in _TROUBLE:
+def _level(method: MethodDescriptor, code: grpc.StatusCode, reason: str) -> int:
+    planned = reason in _PLANNED
+    if code in _TROUBLE and not planned:
         return logging.WARNING
-    quiet = code in _QUIET and method.name.startswith(_READS)
+    quiet = (planned or code in _QUIET) and method.name.startswith(_READS)
     return logging.DEBUG if quiet else logging.INFO

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from gateway.settings.operations import otlp_secrets
 from gateway.settings.settings import ExplicitSettings, Settings
 
 
@@ -56,3 +57,13 @@ def test_what_is_no_collector_is_refused(url: str) -> None:
     told = problem(otlp_endpoint=url)
     assert "is no endpoint" in told
     assert "secret" not in told
+
+
+def test_headers_for_the_collector_are_secrets() -> None:
+    """OpenTelemetry's own variables hold them: names may be shown, values may not."""
+    environ = {
+        "OTEL_EXPORTER_OTLP_HEADERS": "x-team=s3cret%20one, y=two=2,z",
+        "OTEL_EXPORTER_OTLP_TRACES_HEADERS": "a=",
+    }
+    assert otlp_secrets(environ) == ("s3cret one", "two=2")
+    assert otlp_secrets({}) == ()

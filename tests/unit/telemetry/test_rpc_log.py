@@ -72,14 +72,14 @@ async def test_a_command(stream: io.StringIO) -> None:
 
 
 async def test_what_is_not_the_clients_doing_is_a_warning(stream: io.StringIO) -> None:
-    """Here the process is leaving."""
+    """Here the disk is full."""
     async with served(around=AROUND) as gateway:
-        await gateway.engine.drain(0)
+        gateway.journal.on_failed("disk full")
         request = gateway_service_pb2.UpdateContextsRequest(add=["x"])
         with pytest.raises(grpc.aio.AioRpcError):
             await gateway.client.gateway.UpdateContexts(request)
     (line,) = lines(stream)
-    assert (line["level"], line["code"], line["reason"]) == ("warning", "UNAVAILABLE", "DRAINING")
+    assert (line["level"], line["code"], line["reason"]) == ("warning", "UNAVAILABLE", "JOURNAL_UNAVAILABLE")
 
 
 async def test_reads_that_go_well_are_for_debug(stream: io.StringIO) -> None:
@@ -104,6 +104,16 @@ async def test_a_watch_that_its_client_leaves(stream: io.StringIO) -> None:
         await wait_until(lambda: bool(lines(stream)))
     (line,) = lines(stream)
     assert (line["level"], line["code"], line["messages"]) == ("debug", "CANCELLED", 1)
+
+
+async def test_what_ends_as_planned_is_no_trouble(stream: io.StringIO) -> None:
+    """Watches that grow old, and whatever is sent to another process when this one leaves."""
+    async with served(around=AROUND, max_watch_age=0.001) as gateway:
+        await gateway.watch().rest()
+        await gateway.engine.drain(0)
+        with pytest.raises(grpc.aio.AioRpcError):
+            await gateway.client.gateway.UpdateContexts(gateway_service_pb2.UpdateContextsRequest(add=["x"]))
+    assert [(line["reason"], line["level"]) for line in lines(stream)] == [("MAX_AGE", "debug"), ("DRAINING", "info")]
 
 
 async def test_long_ids_are_cut(stream: io.StringIO) -> None:

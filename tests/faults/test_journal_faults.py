@@ -166,11 +166,13 @@ async def refused_start(emulator_host: str, data_dir: Path) -> str:
     return err.decode()
 
 
-def _sql(path: Path, statement: str) -> None:
+def _sql(path: Path, statement: str) -> Any:
+    """Runs a statement; returns the first value of its first row, if it has any."""
     connection = sqlite3.connect(path)
     try:
-        connection.execute(statement)
+        row = connection.execute(statement).fetchone()
         connection.commit()
+        return row[0] if row else None
     finally:
         connection.close()
 
@@ -195,11 +197,12 @@ class TestWhatIsFound:
                 epoch = (
                     await gateway.client.gateway.GetGatewayInfo(gateway_service_pb2.GetGatewayInfoRequest())
                 ).journal
+            version = _sql(tmp_path / "journal.db", "PRAGMA user_version")
             _sql(tmp_path / "journal.db", "PRAGMA user_version = 99")
             said = await refused_start(emulator.host, tmp_path)
             assert said.count("\n") == 1, said
             assert "run the newer callstream" in said
-            _sql(tmp_path / "journal.db", "PRAGMA user_version = 1")
+            _sql(tmp_path / "journal.db", f"PRAGMA user_version = {version}")
             async with gateway_process(emulator, tmp_path) as gateway:
                 info = await gateway.client.gateway.GetGatewayInfo(gateway_service_pb2.GetGatewayInfoRequest())
                 assert info.journal.epoch == epoch.epoch

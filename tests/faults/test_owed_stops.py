@@ -47,7 +47,7 @@ async def test_a_stop_that_was_lost_with_its_process_is_sent_by_the_next_one(rel
 @pytest.mark.parametrize("refusal", [Reply("422"), ReplyError(-32602), Reply("500")])
 async def test_a_stop_that_relay_refuses_is_sent_again(relay: World, refusal: Reply | ReplyError) -> None:
     """The session is lost, and RELAY will not stop the stream of which nobody hears any more: it is asked again."""
-    async with running_engine(relay.emulator, start_timeout=0.05) as gateway:
+    async with running_engine(relay.emulator, start_timeout=0.5) as gateway:
         stream = await streaming(relay, gateway)
         relay.emulator.faults.add(Fault(refusal, direction=CLIENT_TO_SERVER, method=wire.STREAM_STOP, times=2))
         await relay.emulator.disconnect(restart=True)

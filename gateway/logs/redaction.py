@@ -7,6 +7,7 @@ user and query.
 What is neither known nor named nor in its place can't be recognised: half of a token in one field and half in another.
 """
 
+import functools
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -22,6 +23,8 @@ _WORDS: Final = (
 )  # fmt: skip
 """A name that has one of them in it names a secret. What clients give audio endpoints (custom_parameters) is theirs."""
 _MAX_DEPTH: Final = 16
+_MAX_NAME: Final = 256
+"""Longer names are not kept in mind."""
 
 _PLACES: Final = (
     # `Authorization: Bearer abc`, wherever it stands.
@@ -36,6 +39,8 @@ _NAME: Final = re.compile(
     r"(?:\\*[\"']?\s{0,8}(?:[:=]|%3D|%3A)|\\*[\"']\s{0,8},(?:\s{0,8}b?\\*[\"']value\\*[\"']\s{0,8}:)?)\s{0,8}b?",
     re.IGNORECASE,
 )
+_HINT: Final = re.compile(rf"://|basic|{'|'.join(map(re.escape, _WORDS))}", re.IGNORECASE)
+"""Without any of these there is nothing to look for: most text has none."""
 _QUOTED: Final = re.compile(
     r"(?P<slashes>\\*)(?P<quote>[\"'])(?:(?!(?P=slashes)(?P=quote)).)*(?:(?P=slashes)(?P=quote)|$)", re.DOTALL
 )
@@ -102,6 +107,8 @@ class Redaction:
 
     def _text(self, text: str) -> str:
         text = self.line(text)
+        if _HINT.search(text) is None:
+            return text
         for place, replacement in _PLACES:
             text = place.sub(replacement, text)
         return _without_named(text)
@@ -137,8 +144,15 @@ def _is_secret(name: object) -> bool:
         name = name.decode("latin-1")
     if not isinstance(name, str):
         return False
+    return _named_before(name) if len(name) <= _MAX_NAME else _names_secret(name)
+
+
+def _names_secret(name: str) -> bool:
     lowered = name.lower()
     return any(word in lowered for word in _WORDS)
+
+
+_named_before: Final = functools.lru_cache(maxsize=1024)(_names_secret)
 
 
 def _any_form(char: str) -> str:

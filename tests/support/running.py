@@ -141,6 +141,7 @@ async def start_gateway_process(emulator_host: str, data_dir: Path, **environmen
         env={
             **os.environ,
             "CALLSTREAM_OPS_LISTEN": "off",
+            "CALLSTREAM_LOG_LEVEL": "warning",  # most tests read no further than the first line
             "CALLSTREAM_DATA_DIR": str(data_dir),
             "SIGNALWIRE_PROJECT_ID": PROJECT,
             "SIGNALWIRE_API_TOKEN": TOKEN,

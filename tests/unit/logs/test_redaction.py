@@ -81,6 +81,7 @@ HIDDEN: dict[str, Mapping[str, Any]] = {
     "fragment of a URL": {"url": f"https://example.com/#{SECRET}"},
     "cookie": {"x": f"Cookie: {SECRET}"},
     "key of a mapping": {"x": {f"token={SECRET}": 1}},
+    "long name": {"x": {"x" * 300 + "token": SECRET}},
     "deep": {"x": {"a": {"b": {"c": {"d": {"e": {"f": {"password": SECRET}}}}}}}},
 }
 

@@ -117,7 +117,8 @@ class TestASecondSignal:
         """Exit code 6 while a start is under way and ten minutes of grace are left; the start is settled later."""
         async with open_endpoint(tmp_path) as endpoint:
             relay, data = endpoint.emulator, tmp_path / "data"
-            first = await start_gateway_process(relay.host, data, CALLSTREAM_DRAIN_GRACE="10m")
+            environment = {"CALLSTREAM_DRAIN_GRACE": "10m", "CALLSTREAM_LOG_LEVEL": "info"}
+            first = await start_gateway_process(relay.host, data, **environment)
             assert first.process.stderr is not None
             world = World(relay, endpoint.sink, first.client)
             call = await world.call()

@@ -121,8 +121,9 @@ class Starts:
         return task
 
     async def _streaming(self, stream: Stream) -> Stream:
+        """Returns the stream once audio has flowed, or it has ended; one that is being stopped before will end."""
         registry = self._context.registry
-        while stream.state in {StreamState.STARTING, StreamState.UNKNOWN}:
+        while stream.active and not stream.start_time:
             await self._context.recorder.wait_for_change(stream)
             stream = registry.stream(*stream.key) or stream
         await self._context.recorder.settled(stream)

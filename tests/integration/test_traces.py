@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import sys
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -26,6 +27,16 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith("OTEL_"):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+async def _threads() -> AsyncIterator[None]:
+    """No thread that still tries to send may go on beside the tests that follow."""
+    yield
+    for thread in threading.enumerate():
+        if thread.name.startswith(("traces-close", "Otel")):
+            await asyncio.to_thread(thread.join, 30.0)
+            assert not thread.is_alive(), thread.name
 
 
 class Collector:

@@ -360,5 +360,7 @@ async def _world(directory: Path) -> AsyncIterator[_World]:
 
 def _free_address() -> str:
     """An address on loopback that nobody has now: every process of a run is to have the same."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return f"127.0.0.1:{probe.getsockname()[1]}"
+    while True:
+        port = 20_000 + secrets.randbelow(10_000)  # below those that the system gives to whoever asks for any
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return f"127.0.0.1:{port}"

@@ -124,6 +124,20 @@ class TestAnswers:
         assert (stream.state, created) == (StreamState.STREAMING, True)
         assert await gateway.types_of("s") == ["STARTING", "STREAMING"]
 
+    async def test_until_streaming_and_stopped_before(self, relay: World) -> None:
+        """Who waits for audio is told how it ended, not that it is about to."""
+        async with running_engine(relay.emulator, start_timeout=0.1) as gateway:
+            call = await relay.incoming(gateway)
+            relay.emulator.faults.add(Fault(Hold(), method=wire.STREAM_STOP))
+            order = order_for(call, control_id="s", until_streaming=True)
+            starting = asyncio.create_task(gateway.engine.starts.start(order, in_time()))
+            await gateway.stream("s", StreamState.STOPPING)
+            await asyncio.wait([starting], timeout=0.05)
+            assert not starting.done()
+            relay.emulator.faults.clear()
+            stream, _ = await starting
+            assert (stream.state, stream.end_reason) == (StreamState.FAILED, EndReason.START_TIMEOUT)
+
     async def test_until_streaming(self, relay: World, gateway: Running) -> None:
         """Who wants to wait for audio gets the stream once RELAY reports it."""
         call = await relay.incoming(gateway)

@@ -6,7 +6,7 @@ from typing import Final
 import click
 
 from gateway.cli.extras import emulator_packages
-from gateway.cli.output import write
+from gateway.cli.output import quiet_grpc, write
 from gateway.cli.signals import run_until_signal
 from gateway.logs.setup import configure_logging
 
@@ -40,6 +40,7 @@ def command(ctx: click.Context, keep: bool, output: Path, log_level: str) -> Non
     order.
     """
     configure_logging(log_level, "auto")
+    quiet_grpc()
     with emulator_packages():
         from gateway.demo.run import run_demo
     code = run_until_signal(run_demo(keep=keep, output=output, echo=write))

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import click
 
-__all__ = ["Failure", "plain", "remark", "table", "write", "write_json", "write_table"]
+__all__ = ["Failure", "plain", "quiet_grpc", "remark", "table", "write", "write_json", "write_table"]
 
 _BROKEN_PIPE: Final = 141  # 128 + SIGPIPE, as other tools end
 _GAP: Final = "  "
@@ -27,6 +27,11 @@ class Failure(click.ClickException):
         """Writes the message to standard error."""
         for line in self.message.splitlines():
             click.echo(f"error: {line}", file=file, err=True)
+
+
+def quiet_grpc() -> None:
+    """Keeps gRPC's core, before it is imported, from remarks of its own between our lines, which say what to do."""
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
 
 def write(line: str) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from gateway.cli.configuration import load, setting_options
-from gateway.cli.output import Failure, remark
+from gateway.cli.output import Failure, quiet_grpc, remark
 from gateway.logs.setup import configure_logging
 from gateway.settings.operations import otlp_secrets
 
@@ -39,7 +39,7 @@ def command(**flags: Any) -> None:
     secrets = (*settings.secrets, *otlp_secrets(os.environ))
     configure_logging(settings.log_level, settings.log_format, secrets)
     if settings.log_level != "debug":
-        os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # gRPC's core writes lines of its own between ours
+        quiet_grpc()
     import uvloop
 
     from gateway.server import StartFailed, serve

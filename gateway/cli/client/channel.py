@@ -1,7 +1,6 @@
 """The connection of a client command to a gateway, and what its errors look like to people."""
 
 import contextlib
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
@@ -9,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 import click
 
 from gateway.cli.client.target import Target, target_options
-from gateway.cli.output import Failure
+from gateway.cli.output import Failure, quiet_grpc
 from gateway.cli.parameters import duration
 
 if TYPE_CHECKING:
@@ -51,8 +50,7 @@ def client_options(timeout: str | None) -> Callable[[Callable[..., None]], Calla
 @contextlib.contextmanager
 def open_channel(target: Target) -> Iterator["grpc.Channel"]:
     """A channel to a gateway, closed at the end. Nothing is connected before the first RPC."""
-    # gRPC's core writes its own remarks on failed connections to standard error; ours say what to do.
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    quiet_grpc()
     import grpc
 
     options: list[tuple[str, Any]] = [

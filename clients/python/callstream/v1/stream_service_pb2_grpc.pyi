@@ -31,7 +31,7 @@ class StreamServiceStub:
 
     Every error carries google.rpc.ErrorInfo (domain "callstream"); its reason is the word to switch on.
 
-    A gateway with tokens wants one with every method of every service, as metadata "authorization: Bearer <token>":
+    A gateway with tokens wants one with every method of every service, as metadata "authorization: Bearer TOKEN":
     UNAUTHENTICATED/BAD_TOKEN without a valid one, PERMISSION_DENIED/SCOPE (metadata scope) if it is not for the method.
     What a token may not see is NOT_FOUND, and in no list, snapshot or event.
     """
@@ -101,7 +101,7 @@ class StreamServiceAsyncStub(StreamServiceStub):
 
     Every error carries google.rpc.ErrorInfo (domain "callstream"); its reason is the word to switch on.
 
-    A gateway with tokens wants one with every method of every service, as metadata "authorization: Bearer <token>":
+    A gateway with tokens wants one with every method of every service, as metadata "authorization: Bearer TOKEN":
     UNAUTHENTICATED/BAD_TOKEN without a valid one, PERMISSION_DENIED/SCOPE (metadata scope) if it is not for the method.
     What a token may not see is NOT_FOUND, and in no list, snapshot or event.
     """
@@ -167,7 +167,7 @@ class StreamServiceServicer(metaclass=_abc_1.ABCMeta):
 
     Every error carries google.rpc.ErrorInfo (domain "callstream"); its reason is the word to switch on.
 
-    A gateway with tokens wants one with every method of every service, as metadata "authorization: Bearer <token>":
+    A gateway with tokens wants one with every method of every service, as metadata "authorization: Bearer TOKEN":
     UNAUTHENTICATED/BAD_TOKEN without a valid one, PERMISSION_DENIED/SCOPE (metadata scope) if it is not for the method.
     What a token may not see is NOT_FOUND, and in no list, snapshot or event.
     """

@@ -2819,7 +2819,7 @@ pub mod stream_service_client {
     ///
     /// Every error carries google.rpc.ErrorInfo (domain "callstream"); its reason is the word to switch on.
     ///
-    /// A gateway with tokens wants one with every method of every service, as metadata "authorization: Bearer <token>":
+    /// A gateway with tokens wants one with every method of every service, as metadata "authorization: Bearer TOKEN":
     /// UNAUTHENTICATED/BAD_TOKEN without a valid one, PERMISSION_DENIED/SCOPE (metadata scope) if it is not for the method.
     /// What a token may not see is NOT_FOUND, and in no list, snapshot or event.
     #[derive(Debug, Clone)]
@@ -3254,7 +3254,7 @@ pub mod stream_service_server {
     ///
     /// Every error carries google.rpc.ErrorInfo (domain "callstream"); its reason is the word to switch on.
     ///
-    /// A gateway with tokens wants one with every method of every service, as metadata "authorization: Bearer <token>":
+    /// A gateway with tokens wants one with every method of every service, as metadata "authorization: Bearer TOKEN":
     /// UNAUTHENTICATED/BAD_TOKEN without a valid one, PERMISSION_DENIED/SCOPE (metadata scope) if it is not for the method.
     /// What a token may not see is NOT_FOUND, and in no list, snapshot or event.
     #[derive(Debug)]

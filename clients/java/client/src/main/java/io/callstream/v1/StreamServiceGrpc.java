@@ -6,7 +6,7 @@ import static io.grpc.MethodDescriptor.generateFullMethodName;
  * <pre>
  * StreamService starts and stops streams of call audio and tells what becomes of them.
  * Every error carries google.rpc.ErrorInfo (domain "callstream"); its reason is the word to switch on.
- * A gateway with tokens wants one with every method of every service, as metadata "authorization: Bearer &lt;token&gt;":
+ * A gateway with tokens wants one with every method of every service, as metadata "authorization: Bearer TOKEN":
  * UNAUTHENTICATED/BAD_TOKEN without a valid one, PERMISSION_DENIED/SCOPE (metadata scope) if it is not for the method.
  * What a token may not see is NOT_FOUND, and in no list, snapshot or event.
  * </pre>
@@ -330,7 +330,7 @@ public final class StreamServiceGrpc {
    * <pre>
    * StreamService starts and stops streams of call audio and tells what becomes of them.
    * Every error carries google.rpc.ErrorInfo (domain "callstream"); its reason is the word to switch on.
-   * A gateway with tokens wants one with every method of every service, as metadata "authorization: Bearer &lt;token&gt;":
+   * A gateway with tokens wants one with every method of every service, as metadata "authorization: Bearer TOKEN":
    * UNAUTHENTICATED/BAD_TOKEN without a valid one, PERMISSION_DENIED/SCOPE (metadata scope) if it is not for the method.
    * What a token may not see is NOT_FOUND, and in no list, snapshot or event.
    * </pre>
@@ -443,7 +443,7 @@ public final class StreamServiceGrpc {
    * <pre>
    * StreamService starts and stops streams of call audio and tells what becomes of them.
    * Every error carries google.rpc.ErrorInfo (domain "callstream"); its reason is the word to switch on.
-   * A gateway with tokens wants one with every method of every service, as metadata "authorization: Bearer &lt;token&gt;":
+   * A gateway with tokens wants one with every method of every service, as metadata "authorization: Bearer TOKEN":
    * UNAUTHENTICATED/BAD_TOKEN without a valid one, PERMISSION_DENIED/SCOPE (metadata scope) if it is not for the method.
    * What a token may not see is NOT_FOUND, and in no list, snapshot or event.
    * </pre>
@@ -461,7 +461,7 @@ public final class StreamServiceGrpc {
    * <pre>
    * StreamService starts and stops streams of call audio and tells what becomes of them.
    * Every error carries google.rpc.ErrorInfo (domain "callstream"); its reason is the word to switch on.
-   * A gateway with tokens wants one with every method of every service, as metadata "authorization: Bearer &lt;token&gt;":
+   * A gateway with tokens wants one with every method of every service, as metadata "authorization: Bearer TOKEN":
    * UNAUTHENTICATED/BAD_TOKEN without a valid one, PERMISSION_DENIED/SCOPE (metadata scope) if it is not for the method.
    * What a token may not see is NOT_FOUND, and in no list, snapshot or event.
    * </pre>
@@ -593,7 +593,7 @@ public final class StreamServiceGrpc {
    * <pre>
    * StreamService starts and stops streams of call audio and tells what becomes of them.
    * Every error carries google.rpc.ErrorInfo (domain "callstream"); its reason is the word to switch on.
-   * A gateway with tokens wants one with every method of every service, as metadata "authorization: Bearer &lt;token&gt;":
+   * A gateway with tokens wants one with every method of every service, as metadata "authorization: Bearer TOKEN":
    * UNAUTHENTICATED/BAD_TOKEN without a valid one, PERMISSION_DENIED/SCOPE (metadata scope) if it is not for the method.
    * What a token may not see is NOT_FOUND, and in no list, snapshot or event.
    * </pre>
@@ -719,7 +719,7 @@ public final class StreamServiceGrpc {
    * <pre>
    * StreamService starts and stops streams of call audio and tells what becomes of them.
    * Every error carries google.rpc.ErrorInfo (domain "callstream"); its reason is the word to switch on.
-   * A gateway with tokens wants one with every method of every service, as metadata "authorization: Bearer &lt;token&gt;":
+   * A gateway with tokens wants one with every method of every service, as metadata "authorization: Bearer TOKEN":
    * UNAUTHENTICATED/BAD_TOKEN without a valid one, PERMISSION_DENIED/SCOPE (metadata scope) if it is not for the method.
    * What a token may not see is NOT_FOUND, and in no list, snapshot or event.
    * </pre>
@@ -844,7 +844,7 @@ public final class StreamServiceGrpc {
    * <pre>
    * StreamService starts and stops streams of call audio and tells what becomes of them.
    * Every error carries google.rpc.ErrorInfo (domain "callstream"); its reason is the word to switch on.
-   * A gateway with tokens wants one with every method of every service, as metadata "authorization: Bearer &lt;token&gt;":
+   * A gateway with tokens wants one with every method of every service, as metadata "authorization: Bearer TOKEN":
    * UNAUTHENTICATED/BAD_TOKEN without a valid one, PERMISSION_DENIED/SCOPE (metadata scope) if it is not for the method.
    * What a token may not see is NOT_FOUND, and in no list, snapshot or event.
    * </pre>

@@ -109,6 +109,7 @@ class _Watcher:
         """Another `fin` is to come."""
         self.finished = asyncio.get_running_loop().create_future()
         self.latencies.clear()
+        self._tail = b""  # which holds the last one
 
     def _plain(self, data: bytes) -> None:
         if _FIN in data or _FIN in self._tail + data[:_CARRY]:

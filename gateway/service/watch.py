@@ -20,8 +20,9 @@ from gateway.domain.streams import Stream
 from gateway.engine.clock import SECOND
 from gateway.engine.engine import Engine
 from gateway.journal.base import Journal
-from gateway.journal.record import Filter, Record
-from gateway.service.encode import call_message, duration, frame_event, stream_message, watch_events_response
+from gateway.journal.record import Batch, Filter, Record
+from gateway.service.batches import SharedBatches, encode_batch
+from gateway.service.encode import call_message, duration, stream_message
 from gateway.service.fitting import MAX_BYTES
 from gateway.service.policy import Policy
 from gateway.service.positions import cursor_at, position_of
@@ -76,6 +77,7 @@ class Watches:
         self._limit = limit
         self._delivered = delivered
         self._max_age = max_age
+        self._batches = SharedBatches()
         self._open: set[_Watch] = set()
         self._none_open = asyncio.Event()
         self._none_open.set()
@@ -127,7 +129,7 @@ class Watches:
             raise WatchLimit(self._limit, f"{self._limit} watches are open, as many as are allowed")
         sight = Sight(self._engine.registry, rpc.client)
         query = replace(query, filter=sight.narrowed(query.filter), max_age=self._age(query.max_age))
-        watch = _Watch(self._engine, query, self._replica, self._delivered, rpc.client)
+        watch = _Watch(self._engine, query, self._replica, self._delivered, self._batches, rpc.client)
         counted = self._policy.open_watch(rpc)
         self._open.add(watch)
         self._none_open.clear()
@@ -150,7 +152,13 @@ class Watches:
 
 class _Watch:
     def __init__(
-        self, engine: Engine, query: WatchQuery, replica: str, delivered: DeliveryObserver, client: Client
+        self,
+        engine: Engine,
+        query: WatchQuery,
+        replica: str,
+        delivered: DeliveryObserver,
+        batches: SharedBatches,
+        client: Client,
     ) -> None:
         self.client = client
         self._sight = Sight(engine.registry, client)
@@ -159,6 +167,7 @@ class _Watch:
         self._query = query
         self._replica = replica
         self._delivered = delivered
+        self._batches = batches
         self._filter: Filter | None = None if query.filter.accepts_all else query.filter
         self._position = engine.journal.head
         self._in_step = False
@@ -202,12 +211,12 @@ class _Watch:
             yield part
         bookmark_due = loop.time() + self._query.bookmark_interval
         while not self._complete(registry):
-            batch = await self._journal.read(self._position, self._filter)
+            after = self._position
+            batch = await self._journal.read(after, self._filter)
             self._position = batch.position
             if batch.records:
                 self._notice_end(batch.records)
-                framed = [frame_event(record.payload) for record in batch.records]
-                yield watch_events_response(self._cursor(), framed)
+                yield self._response(after, batch)
                 if self._in_step:
                     self._delivered((self._engine.recorder.clock.now() - batch.records[0].time_us) / SECOND)
                 bookmark_due = loop.time() + self._query.bookmark_interval
@@ -226,6 +235,11 @@ class _Watch:
         if self._ending is None and expiry is not None and asyncio.get_running_loop().time() >= expiry:
             return WatchExpired("max_age was reached; resume the watch at its cursor", 0.0)
         return self._ending
+
+    def _response(self, after: int, batch: Batch) -> bytes:
+        if self._filter is None:
+            return self._batches.response(after, batch, self._cursor)
+        return encode_batch(batch, self._cursor())
 
     async def _wait(self, until: float) -> None:
         """Returns when there is something beyond the position, at `until` (loop time), or when it is to end."""

@@ -10,7 +10,7 @@ import struct
 from collections.abc import Callable
 from typing import Final, cast
 
-__all__ = ["Connection", "Rpc", "connect", "grpc_message"]
+__all__ = ["Connection", "Rpc", "connect"]
 
 _PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 _DATA, _HEADERS, _RST, _SETTINGS, _PING, _GOAWAY, _WINDOW_UPDATE = 0, 1, 3, 4, 6, 7, 8
@@ -32,7 +32,7 @@ def _literal(name: bytes, value: bytes) -> bytes:
     return b"\x00" + bytes([len(name)]) + name + bytes([len(value)]) + value
 
 
-def grpc_message(body: bytes) -> bytes:
+def _message(body: bytes) -> bytes:
     """A message with gRPC's length prefix."""
     return b"\x00" + len(body).to_bytes(4, "big") + body
 
@@ -41,11 +41,11 @@ class Rpc:
     """One RPC under way.
 
     Attributes:
-        messages: How many bytes of messages came, with their prefixes.
+        received: Bytes of messages that came, with their prefixes.
         status: gRPC's status code once it is over; -1 if it was reset.
     """
 
-    __slots__ = ("began", "done", "on_data", "on_end", "received", "status", "stream")
+    __slots__ = ("began", "on_data", "on_end", "received", "status", "stream")
 
     def __init__(self, on_end: Callable[["Rpc"], None], on_data: Callable[[bytes], None] | None = None) -> None:
         self.on_end = on_end
@@ -54,7 +54,6 @@ class Rpc:
         self.status = -1
         self.stream = 0
         self.began = 0.0
-        self.done = False
 
 
 class Connection(asyncio.Protocol):
@@ -104,18 +103,13 @@ class Connection(asyncio.Protocol):
         stream, self._next = self._next, self._next + 2
         rpc.stream = stream
         self._rpcs[stream] = rpc
-        message = grpc_message(body)
+        message = _message(body)
         data = _frame(_HEADERS, _END_HEADERS, stream, self._block(path)) + _frame(_DATA, _END_STREAM, stream, message)
         if self._waiting or len(message) > self._send_window:
             self._waiting.append((data, len(message)))
             return
         self._send_window -= len(message)
         self._transport.write(data)
-
-    def cancel(self, rpc: Rpc) -> None:
-        """Resets an RPC; it does not end otherwise any more."""
-        if self._rpcs.pop(rpc.stream, None) is not None and self._transport is not None:
-            self._transport.write(_frame(_RST, 0, rpc.stream, struct.pack(">I", 8)))
 
     def close(self) -> None:
         """Leaves."""
@@ -161,7 +155,6 @@ class Connection(asyncio.Protocol):
         rpc = self._rpcs.pop(stream, None)
         if rpc is not None:
             rpc.status = status
-            rpc.done = True
             rpc.on_end(rpc)
 
     def _control(self, kind: int, flags: int, stream: int, payload: bytes) -> None:

@@ -40,7 +40,6 @@ class Peer:
         self._ids = itertools.count(1)
         self._unacked = 0
         self._acked = asyncio.Event()
-        self.commands = 0
 
     async def converse(self, socket: ServerConnection) -> None:
         """Serves one connection; the newest is the one that gets events."""
@@ -66,7 +65,6 @@ class Peer:
         elif frame.method == wire.PING:
             result = b"{}"
         else:
-            self.commands += 1
             found = _CONTROL_ID.search(raw)
             control = found[1] if found else b""
             result = b'{"code":"200","message":"OK","control_id":"' + control + b'"}'
@@ -127,10 +125,6 @@ class Peer:
         await self._settle(0)
         return {"count": count, "late": late}
 
-    async def count(self) -> Mapping[str, Any]:
-        """How many commands came."""
-        return {"commands": self.commands}
-
     async def _settle(self, left: int) -> None:
         while self._unacked > left:
             self._acked.clear()
@@ -165,7 +159,6 @@ async def _main() -> None:
         port = next(iter(server.sockets)).getsockname()[1]
         handlers: dict[str, Handler] = {
             "connected": peer.connected, "calls": peer.calls, "flood": peer.flood, "rate": peer.rate,
-            "count": peer.count,
         }  # fmt: skip
         await obey(handlers, host=f"127.0.0.1:{port}")
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from callstream.v1 import stream_service_pb2
 from tests.bench.processes import Process, Usage
 from tests.support.running import start_gateway_process
 
@@ -39,14 +38,10 @@ class World:
     peer: Process
     load: Process
 
-    async def watch(self, count: int, *, connections: int = 0, from_oldest: bool = False) -> None:
-        """Opens watches, each on a connection of its own unless it is said how many they share."""
-        request = stream_service_pb2.WatchEventsRequest()
-        if from_oldest:
-            request.from_oldest = True
-        body = request.SerializeToString()
+    async def watch(self, count: int, *, connections: int) -> None:
+        """Opens watches, which share so many connections."""
         await self.load.ask(
-            "open", address=self.address, method=WATCH_EVENTS, body=body.hex(), count=count, connections=connections
+            "open", address=self.address, method=WATCH_EVENTS, body="", count=count, connections=connections
         )
 
 

@@ -7,8 +7,10 @@ command or a stream's event named it), or whose session was lost: any report of 
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Final
+
+import msgspec
+from msgspec.structs import replace
 
 __all__ = [
     "CALL_WORDS",
@@ -51,16 +53,14 @@ class DialState(enum.IntEnum):
     FAILED = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Device:
+class Device(msgspec.Struct, frozen=True):
     """An end of a call: RELAY's word for the kind, and its params as JSON text."""
 
     type: str
     params_json: str
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(msgspec.Struct, frozen=True):
     """A call as it is after some event. Times are microseconds since the Unix epoch, 0 while unset."""
 
     call_id: str
@@ -89,8 +89,7 @@ class Call:
         return self.state in {CallState.ENDING, CallState.ENDED}
 
 
-@dataclass(frozen=True, slots=True)
-class Dial:
+class Dial(msgspec.Struct, frozen=True):
     """An attempt to reach somebody, as it is after some event. `call_id` is the call that answered."""
 
     tag: str
@@ -170,4 +169,4 @@ def advance(
             news |= {"end_time": now, "end_reason": end_reason, "end_reason_inferred": happened is CallInput.GONE}
     elif call.ended and happened is CallInput.ENDED and call.end_reason_inferred:
         news |= {"end_reason": end_reason or call.end_reason, "end_reason_inferred": False}
-    return replace(call, update_time=now, **news) if news else call  # type: ignore[arg-type]
+    return replace(call, update_time=now, **news) if news else call

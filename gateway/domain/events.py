@@ -1,8 +1,9 @@
 """Events: what the journal keeps and watches deliver."""
 
 import enum
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from gateway.domain.calls import Call, CallState, Dial, DialState
 from gateway.domain.streams import Stream, StreamState
@@ -59,8 +60,7 @@ SESSION_EVENTS: Final = frozenset(
 """Events that concern every call, and so pass the filters of calls and streams."""
 
 
-@dataclass(frozen=True, slots=True)
-class SessionChange:
+class SessionChange(msgspec.Struct, frozen=True):
     """What an event of the RELAY session tells. `missing_since` (microseconds, 0 for none) bounds a gap."""
 
     reason: str
@@ -70,8 +70,7 @@ class SessionChange:
 Subject = Stream | Call | Dial | SessionChange
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(msgspec.Struct, frozen=True):
     """An event that was decided and has no place in the journal yet."""
 
     type: EventType
@@ -86,8 +85,7 @@ class Draft:
         return cls(kind, subject, call_id, subject.control_id if isinstance(subject, Stream) else "")
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(msgspec.Struct, frozen=True):
     """One durable record. Times are microseconds since the Unix epoch; `relay_time` is 0 if RELAY gave none."""
 
     sequence: int

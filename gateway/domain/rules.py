@@ -6,7 +6,10 @@ and acts.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+
+import msgspec
+from msgspec.structs import replace
 
 from gateway.domain.calls import CALL_WORDS, Call, CallInput, CallState, Device, Dial, DialState, Direction
 from gateway.domain.calls import advance as advance_call
@@ -32,16 +35,14 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(msgspec.Struct, frozen=True):
     """Events to journal, and streams to stop at RELAY."""
 
     drafts: Sequence[Draft] = ()
     stops: Sequence[StreamKey] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class StreamReport:
+class StreamReport(msgspec.Struct, frozen=True):
     """What `calling.call.stream` says."""
 
     call_id: str
@@ -55,8 +56,7 @@ class StreamReport:
     relay_time: int = 0  # microseconds since the epoch, by RELAY's clock; 0 if it told none
 
 
-@dataclass(frozen=True, slots=True)
-class CallReport:
+class CallReport(msgspec.Struct, frozen=True):
     """What `calling.call.state` and `calling.call.receive` say. `received` tells them apart."""
 
     call_id: str
@@ -71,8 +71,7 @@ class CallReport:
     end_reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class DialReport:
+class DialReport(msgspec.Struct, frozen=True):
     """What `calling.call.dial` says. The call is the one that answered."""
 
     tag: str

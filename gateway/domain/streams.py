@@ -17,8 +17,10 @@ ever left. What is not a state (times, reasons) is filled in by `advance`.
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from typing import Final
+
+import msgspec
+from msgspec.structs import replace
 
 __all__ = [
     "ACTIVE",
@@ -83,8 +85,7 @@ class ErrorOrigin(enum.IntEnum):
     CLIENT = 3
 
 
-@dataclass(frozen=True, slots=True)
-class StreamError:
+class StreamError(msgspec.Struct, frozen=True):
     """What went wrong with a stream: a word of the error table, and RELAY's code if it gave one."""
 
     reason: str
@@ -94,8 +95,7 @@ class StreamError:
     relay_code: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Stream:
+class Stream(msgspec.Struct, frozen=True):
     """A stream as it is after some event. Times are microseconds since the Unix epoch, 0 while unset."""
 
     call_id: str
@@ -109,7 +109,7 @@ class Stream:
     name: str = ""
     codec: str = ""
     track: Track = Track.UNSPECIFIED
-    labels: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = msgspec.field(default_factory=dict)
     tag: str = ""
     end_reason: EndReason = EndReason.UNSPECIFIED
     end_reason_inferred: bool = False
@@ -261,8 +261,7 @@ _FAILURES: Final = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Advance:
+class Advance(msgspec.Struct, frozen=True):
     """What an input makes of a stream: the stream after it, and whether RELAY must be told to stop it (again)."""
 
     stream: Stream
@@ -330,7 +329,7 @@ def _fill(stream: Stream, seen: Mapping[str, str] | None) -> Stream:
     for name in ("url", "name"):
         if getattr(stream, name):
             news.pop(name, None)
-    return replace(stream, **news) if news else stream  # type: ignore[arg-type]
+    return replace(stream, **news) if news else stream
 
 
 def _ended(

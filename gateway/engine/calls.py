@@ -1,7 +1,8 @@
 """Commands about calls: answering, ending, passing and dialling."""
 
 import asyncio
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from gateway.domain.calls import Call, CallState, Dial, DialState
 from gateway.domain.errors import (

@@ -6,8 +6,9 @@ ones. Nobody outside is told before the commit: acknowledgements, watches and wa
 
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from gateway.domain.events import Draft, Event, Subject, key_of
 from gateway.domain.registry import Registry
@@ -35,8 +36,7 @@ class EventCodec(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(msgspec.Struct, frozen=True):
     """What of RELAY's stands behind a decision."""
 
     event_id: str

@@ -1,13 +1,13 @@
 """What the journal keeps and how readers ask for it. Pure values."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 __all__ = ["Batch", "Filter", "Record"]
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(msgspec.Struct, frozen=True):
     """One event as the journal keeps it.
 
     Attributes:
@@ -36,8 +36,7 @@ class Record:
     context: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Filter:
+class Filter(msgspec.Struct, frozen=True):
     """Which records a reader wants. Empty conditions accept everything; those given must all hold.
 
     Attributes:
@@ -55,10 +54,10 @@ class Filter:
     call_ids: frozenset[str] = frozenset()
     control_ids: frozenset[str] = frozenset()
     types: frozenset[int] = frozenset()
-    labels: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = msgspec.field(default_factory=dict)
     unscoped_types: frozenset[int] = frozenset()
     contexts: frozenset[str] = frozenset()
-    stream_labels: Mapping[str, str] = field(default_factory=dict)
+    stream_labels: Mapping[str, str] = msgspec.field(default_factory=dict)
 
     def matches(self, record: Record) -> bool:
         """Whether the reader wants this record."""
@@ -89,8 +88,7 @@ def _carries(labels: Mapping[str, str], required: Mapping[str, str]) -> bool:
     return not required or all(labels.get(name) == value for name, value in required.items())
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(msgspec.Struct, frozen=True):
     """What one read found.
 
     Attributes:

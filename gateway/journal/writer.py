@@ -6,9 +6,9 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final, Protocol
 
+import msgspec
 import structlog
 
 from gateway.journal import writes
@@ -25,8 +25,7 @@ _RETRY_LONGEST_S: Final = 5.0
 _log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Append:
+class Append(msgspec.Struct, frozen=True):
     """Records to be committed together, `size` bytes of payload, and who wants to know."""
 
     records: tuple[Record, ...]
@@ -34,8 +33,7 @@ class Append:
     on_commit: Callable[[], None] | None
 
 
-@dataclass(frozen=True, slots=True)
-class Forget:
+class Forget(msgspec.Struct, frozen=True):
     """Keys to be let go of, as far as sequence `up_to`."""
 
     keys: tuple[str, ...]

@@ -2,8 +2,10 @@
 
 import sqlite3
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from typing import Final
+
+import msgspec
+from msgspec.structs import replace
 
 from gateway.journal.record import Record
 from gateway.journal.rows import COLUMNS, insert_statements
@@ -14,8 +16,7 @@ _CHECKPOINT_EVENTS: Final = 4096
 """So many events at most are folded at the start; the fold of as many takes some ten milliseconds of one commit."""
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+class State(msgspec.Struct, frozen=True):
     """The journal's bounds after a transaction.
 
     Attributes:

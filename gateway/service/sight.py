@@ -4,7 +4,7 @@ What lies beyond is not there for it: NOT_FOUND, and no trace in lists, snapshot
 token that is limited by labels alone sees every call, but only its own streams on them.
 """
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from gateway.access.client import Client
 from gateway.domain.calls import Call

@@ -1,8 +1,9 @@
 """Calls, streams and their events, made for tests of the domain: what a test does not name is the same everywhere."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from gateway.domain.calls import Call, CallState
 from gateway.domain.events import Draft, Event, EventType

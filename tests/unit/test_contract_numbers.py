@@ -4,6 +4,7 @@ import enum
 import re
 from typing import Any
 
+import msgspec
 import pytest
 
 from callstream.v1 import call_pb2, event_pb2, stream_pb2
@@ -52,4 +53,4 @@ def test_every_enum_of_the_domain_is_checked() -> None:
 )
 def test_a_value_of_the_domain_has_the_contract_s_fields(domain: type, contract: Any) -> None:
     """What clients are told is what the domain holds, field by field."""
-    assert set(vars(domain)["__dataclass_fields__"]) == {field.name for field in contract.DESCRIPTOR.fields}
+    assert {field.name for field in msgspec.structs.fields(domain)} == {field.name for field in contract.DESCRIPTOR.fields}

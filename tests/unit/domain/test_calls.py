@@ -1,11 +1,11 @@
 """The life of a call: the whole table, written out, and what holds in any order of reports."""
 
-from dataclasses import replace
 from typing import Final
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from gateway.domain.calls import CALL_WORDS, NEXT, CallInput, CallState, Device, Direction, advance
 from tests.support.domain_values import CREATED, NOW, call_in

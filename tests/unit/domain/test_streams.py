@@ -1,9 +1,9 @@
 """The life of a stream: the whole table, written out, and what fills the fields."""
 
-from dataclasses import replace
 from typing import Final
 
 import pytest
+from msgspec.structs import replace
 
 from gateway.domain.streams import (
     ACTIVE,

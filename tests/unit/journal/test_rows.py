@@ -1,11 +1,11 @@
 """Records become rows and rows records, and what can't be stored is refused before it is queued."""
 
 import sqlite3
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from gateway.journal.record import Record
 from gateway.journal.rows import COLUMNS, MAX_PAYLOAD_BYTES, checked_bytes, insert_statements, to_record

@@ -1,11 +1,11 @@
 """Events survive the journal, and joined bytes are the message that they stand for."""
 
 import json
-from dataclasses import fields, replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import fields, replace
 
 from callstream.v1 import call_pb2, event_pb2, stream_pb2, stream_service_pb2
 from gateway.domain.calls import Call, CallState, Device, Dial, DialState, Direction

@@ -41,7 +41,7 @@ class EventType(enum.IntEnum):
     @classmethod
     def of_stream(cls, before: StreamState | None, after: StreamState) -> "EventType":
         """The type that says how a stream moved (`before` is None for a new one)."""
-        return cls.STREAM_UPDATED if before is after else cls[f"STREAM_{after.name}"]
+        return cls.STREAM_UPDATED if before is after else _OF_STREAM[after]
 
     @classmethod
     def of_call(cls, before: CallState | None, after: CallState) -> "EventType":
@@ -52,6 +52,9 @@ class EventType(enum.IntEnum):
     def of_dial(cls, state: DialState) -> "EventType":
         """The type that says where a dial is."""
         return cls[f"DIAL_{state.name}"]
+
+
+_OF_STREAM: Final = {state: EventType[f"STREAM_{state.name}"] for state in StreamState}
 
 
 SESSION_EVENTS: Final = frozenset(
@@ -81,8 +84,9 @@ class Draft(msgspec.Struct, frozen=True):
     @classmethod
     def of(cls, kind: EventType, subject: Subject) -> "Draft":
         """A draft whose ids are those of its subject."""
-        call_id = subject.call_id if isinstance(subject, Stream | Call | Dial) else ""
-        return cls(kind, subject, call_id, subject.control_id if isinstance(subject, Stream) else "")
+        if isinstance(subject, Stream):
+            return cls(kind, subject, subject.call_id, subject.control_id)
+        return cls(kind, subject, subject.call_id if isinstance(subject, Call | Dial) else "")
 
 
 class Event(msgspec.Struct, frozen=True):
@@ -100,17 +104,18 @@ class Event(msgspec.Struct, frozen=True):
     relay_params: bytes = b""
 
 
-_SEPARATOR: Final = "\x1f"  # in no id: ids come from JSON text that people can read
+# In no id: ids come from JSON text that people can read.
+_STREAM_KEY: Final = "stream\x1f%s\x1f%s"
+_CALL_KEY: Final = "call\x1f%s"
+_DIAL_KEY: Final = "dial\x1f%s"
 
 
 def key_of(subject: Subject | None) -> str:
     """The key under which the journal keeps the newest event about a subject, "" if nothing is to be kept."""
-    match subject:
-        case Stream(call_id=call_id, control_id=control_id):
-            return _SEPARATOR.join(("stream", call_id, control_id))
-        case Call(call_id=call_id):
-            return _SEPARATOR.join(("call", call_id))
-        case Dial(tag=tag):
-            return _SEPARATOR.join(("dial", tag))
-        case _:
-            return ""
+    if isinstance(subject, Stream):
+        return _STREAM_KEY % (subject.call_id, subject.control_id)
+    if isinstance(subject, Call):
+        return _CALL_KEY % subject.call_id
+    if isinstance(subject, Dial):
+        return _DIAL_KEY % subject.tag
+    return ""

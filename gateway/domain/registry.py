@@ -36,36 +36,37 @@ class Registry:
         """Takes in the next event."""
         self.sequence = event.sequence
         subject = event.subject
-        match subject:
-            case Stream():
-                self._streams.setdefault(subject.call_id, {})[subject.control_id] = subject
-                if subject.active:
-                    self._active_streams[subject.key] = subject
-                else:
-                    self._active_streams.pop(subject.key, None)
-                    self._began.pop(subject.key, None)
-                if event.type is EventType.STREAM_STREAMING and event.relay_time:
-                    self._began[subject.key] = event.relay_time
-                self._settle(subject, settled=not subject.active)
-            case Call():
-                self._calls[subject.call_id] = subject
-                if subject.ended:
-                    self._active_calls.pop(subject.call_id, None)
-                else:
-                    self._active_calls[subject.call_id] = subject
-                self._settle(subject, settled=subject.state in {CallState.ENDED, CallState.UNKNOWN})
-            case Dial():
-                self._dials[subject.tag] = subject
-                self._settle(subject, settled=subject.state is not DialState.DIALING)
-            case _:
-                return
-        self._sequences[key_of(subject)] = event.sequence
-
-    def _settle(self, subject: Stream | Call | Dial, *, settled: bool) -> None:
+        if isinstance(subject, Stream):
+            self._apply_stream(subject, event)
+            settled = not subject.active
+        elif isinstance(subject, Call):
+            self._calls[subject.call_id] = subject
+            if subject.ended:
+                self._active_calls.pop(subject.call_id, None)
+            else:
+                self._active_calls[subject.call_id] = subject
+            settled = subject.state in {CallState.ENDED, CallState.UNKNOWN}
+        elif isinstance(subject, Dial):
+            self._dials[subject.tag] = subject
+            settled = subject.state is not DialState.DIALING
+        else:
+            return
         key = key_of(subject)
+        self._sequences[key] = event.sequence
         self._settled.pop(key, None)
         if settled:
             self._settled[key] = subject
+
+    def _apply_stream(self, stream: Stream, event: Event) -> None:
+        key = stream.key
+        self._streams.setdefault(stream.call_id, {})[stream.control_id] = stream
+        if stream.active:
+            self._active_streams[key] = stream
+        else:
+            self._active_streams.pop(key, None)
+            self._began.pop(key, None)
+        if event.type is EventType.STREAM_STREAMING and event.relay_time:
+            self._began[key] = event.relay_time
 
     def call(self, call_id: str) -> Call | None:
         """The call, if it is known."""

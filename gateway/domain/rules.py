@@ -6,7 +6,7 @@ and acts.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from typing import Final
 
 import msgspec
 from msgspec.structs import replace
@@ -35,11 +35,21 @@ __all__ = [
 ]
 
 
+_STREAM_WORDS: Final[Mapping[str, StreamInput]] = {
+    "streaming": StreamInput.STREAMING,
+    "finished": StreamInput.FINISHED,
+}
+"""RELAY's words for a stream's state."""
+
+
 class Decision(msgspec.Struct, frozen=True):
     """Events to journal, and streams to stop at RELAY."""
 
     drafts: Sequence[Draft] = ()
     stops: Sequence[StreamKey] = ()
+
+
+_NOTHING: Final = Decision()
 
 
 class StreamReport(msgspec.Struct, frozen=True):
@@ -81,12 +91,11 @@ class DialReport(msgspec.Struct, frozen=True):
     device: Device | None = None
 
 
-@dataclass(slots=True)
-class _Plan:
+class _Plan(msgspec.Struct):
     """A decision in the making."""
 
-    drafts: list[Draft] = field(default_factory=list)
-    stops: list[StreamKey] = field(default_factory=list)
+    drafts: list[Draft] = msgspec.field(default_factory=list)
+    stops: list[StreamKey] = msgspec.field(default_factory=list)
 
     def decision(self) -> Decision:
         return Decision(tuple(self.drafts), tuple(self.stops))
@@ -102,16 +111,13 @@ def stream_reported(registry: Registry, report: StreamReport, now: int, *, hangi
         hanging_up: A client has ended the call, and RELAY has not reported that yet.
     """
     plan = _Plan()
-    seen = {"node_id": report.node_id, "segment_id": report.segment_id, "tag": report.tag}
     call = registry.call(report.call_id)
     if call is None:
         call = Call(report.call_id, CallState.UNKNOWN, now, now, report.node_id, report.segment_id, report.tag)
         plan.drafts.append(Draft.of(EventType.CALL_UNKNOWN, call))
     else:
         plan.drafts += call_mentioned(registry, report.call_id, report.node_id, now).drafts
-    happened = {"streaming": StreamInput.STREAMING, "finished": StreamInput.FINISHED}.get(
-        report.state, StreamInput.OTHER
-    )
+    happened = _STREAM_WORDS.get(report.state, StreamInput.OTHER)
     known = registry.stream(report.call_id, report.control_id)
     if known is not None and known.end_reason is EndReason.REJECTED and happened is StreamInput.STREAMING:
         stream, known = adopted(known, now), None
@@ -129,7 +135,13 @@ def stream_reported(registry: Registry, report: StreamReport, now: int, *, hangi
         happened,
         now,
         reason=EndReason.CALL_ENDED if call.ending or hanging_up else EndReason.UNSPECIFIED,
-        seen={**seen, "url": report.url, "name": report.name},
+        seen={
+            "node_id": report.node_id,
+            "segment_id": report.segment_id,
+            "tag": report.tag,
+            "url": report.url,
+            "name": report.name,
+        },
     )
     after = moved.stream
     if call.ended and after.active:  # none outlives its call
@@ -185,7 +197,7 @@ def call_mentioned(registry: Registry, call_id: str, node_id: str, now: int) -> 
     """
     known = registry.call(call_id)
     if known is not None and (known.node_id or not node_id or known.ended):
-        return Decision()
+        return _NOTHING
     return _call_moved(registry, call_id, CallInput.MENTIONED, now, "", {"node_id": node_id})
 
 

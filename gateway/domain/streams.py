@@ -292,8 +292,8 @@ def advance(
     if not stream.active:
         return _after_the_end(stream, happened, now)
     following = _next_state(stream, happened)
-    moved = _fill(stream, seen)
-    if happened in _PROOF:
+    moved = _fill(stream, seen) if seen else stream
+    if not moved.accepted and happened in _PROOF:
         moved = replace(moved, accepted=True)
     if happened is StreamInput.STREAMING and not moved.start_time:
         moved = replace(moved, start_time=now)
@@ -306,15 +306,16 @@ def advance(
     else:
         # The first doubt stays: that a second start was not sent says nothing about the first.
         doubt = (stream.error or error) if following is StreamState.UNKNOWN else None
-        moved = replace(moved, state=following, end_reason=EndReason.UNSPECIFIED, error=doubt)
-    if moved == stream:
+        if following is not moved.state or moved.end_reason or moved.error is not doubt:
+            moved = replace(moved, state=following, end_reason=EndReason.UNSPECIFIED, error=doubt)
+    if moved is stream or moved == stream:
         return Advance(stream, changed=False, stop=False)
     stop = happened is StreamInput.START_TIMEOUT and following is not stream.state
     return Advance(replace(moved, update_time=now), changed=True, stop=stop)
 
 
 def _next_state(stream: Stream, happened: StreamInput) -> StreamState | None:
-    if happened in {StreamInput.ANSWER_LOST, StreamInput.NOT_SENT} and stream.accepted:
+    if stream.accepted and (happened is StreamInput.ANSWER_LOST or happened is StreamInput.NOT_SENT):
         return stream.state  # an event has already shown that RELAY has it
     if happened is StreamInput.REJECTED and stream.start_time:
         return stream.state  # as for STREAMING, also while it is being stopped
@@ -323,13 +324,16 @@ def _next_state(stream: Stream, happened: StreamInput) -> StreamState | None:
     return NEXT[stream.state][happened]
 
 
-def _fill(stream: Stream, seen: Mapping[str, str] | None) -> Stream:
-    news = {name: value for name, value in (seen or {}).items() if value and getattr(stream, name) != value}
+def _fill(stream: Stream, seen: Mapping[str, str]) -> Stream:
+    news = {name: value for name, value in seen.items() if value and getattr(stream, name) != value}
+    if not news:
+        return stream
     # What the client asked for is not overwritten by what RELAY echoes.
-    for name in ("url", "name"):
-        if getattr(stream, name):
-            news.pop(name, None)
-    return replace(stream, **news) if news else stream
+    if stream.url:
+        news.pop("url", None)
+    if stream.name:
+        news.pop("name", None)
+    return replace(stream, **news)
 
 
 def _ended(

@@ -4,7 +4,7 @@ The registry is folded as events are appended, a moment before they are durable,
 ones. Nobody outside is told before the commit: acknowledgements, watches and waiters follow the journal.
 """
 
-import uuid
+import os
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -45,6 +45,11 @@ class Origin(msgspec.Struct, frozen=True):
     params: bytes = b""
 
 
+def _new_id() -> str:
+    """The id of an event that is not RELAY's: 128 random bits."""
+    return f"gw-{os.urandom(16).hex()}"
+
+
 class Recorder:
     """The only writer of the journal and of the registry."""
 
@@ -82,25 +87,25 @@ class Recorder:
 
         The last draft is the one that RELAY reported, those before it follow from it.
         """
+        registry, encode = self.registry, self._codec.encode
+        sequence = max(registry.sequence, self._journal.last_sequence)
+        now = self.clock.now()
+        last = len(drafts) - 1
         records = []
         for index, draft in enumerate(drafts):
-            reported = origin if index == len(drafts) - 1 else None
-            event = self._event(draft, reported)
-            self.registry.apply(event)
+            sequence += 1
+            event = self._event(sequence, now, draft, origin if index == last else None)
+            registry.apply(event)
             for observer in self._observers:
                 observer(event)
-            call = self.registry.call(event.call_id)
-            records.append(self._codec.encode(event, call.context if call is not None else ""))
+            call = registry.call(event.call_id)
+            records.append(encode(event, call.context if call is not None else ""))
         return records
 
-    def _event(self, draft: Draft, origin: Origin | None) -> Event:
-        sequence = max(self.registry.sequence, self._journal.last_sequence) + 1
-        now = self.clock.now()
+    def _event(self, sequence: int, now: int, draft: Draft, origin: Origin | None) -> Event:
         if origin is None:
-            return Event(
-                sequence, f"gw-{uuid.uuid4().hex}", draft.type, now, draft.call_id, draft.control_id, draft.subject
-            )
-        event_id = origin.event_id or f"gw-{uuid.uuid4().hex}"
+            return Event(sequence, _new_id(), draft.type, now, draft.call_id, draft.control_id, draft.subject)
+        event_id = origin.event_id or _new_id()
         self._remember(event_id)
         return Event(
             sequence,

@@ -5,6 +5,7 @@ survives the way there and back; `relay_params` that are no UTF-8 are the one ex
 again: it joins framed payloads into a response.
 """
 
+import operator
 from collections.abc import Iterable
 from typing import Annotated, Any, Final
 
@@ -95,40 +96,44 @@ def microseconds(message: Timestamp | Duration) -> int:
 
 def error_message(error: StreamError) -> stream_pb2.StreamError:
     """What went wrong with a stream, as the contract's message."""
-    return stream_pb2.StreamError(
-        reason=error.reason,
-        message=error.message,
-        origin=error.origin,  # type: ignore[arg-type]  # the domain's numbers are the contract's
-        retryable=error.retryable,
-        relay_code=error.relay_code,
-    )
+    return stream_pb2.StreamError(**_error_fields(error))
+
+
+def _error_fields(error: StreamError) -> dict[str, Any]:
+    return {
+        "reason": error.reason,
+        "message": error.message,
+        "origin": error.origin,
+        "retryable": error.retryable,
+        "relay_code": error.relay_code,
+    }
 
 
 def stream_message(stream: Stream) -> stream_pb2.Stream:
     """A stream as the contract's message."""
-    return stream_pb2.Stream(
-        call_id=stream.call_id,
-        node_id=stream.node_id,
-        segment_id=stream.segment_id,
-        control_id=stream.control_id,
-        url=stream.url,
-        name=stream.name,
-        codec=stream.codec,
-        track=stream.track,  # type: ignore[arg-type]
-        labels=stream.labels,
-        tag=stream.tag,
-        state=stream.state,  # type: ignore[arg-type]
-        end_reason=stream.end_reason,  # type: ignore[arg-type]
-        end_reason_inferred=stream.end_reason_inferred,
-        error=None if stream.error is None else error_message(stream.error),
-        create_time=_instant(stream.create_time),
-        start_time=_instant(stream.start_time),
-        end_time=_instant(stream.end_time),
-        update_time=_instant(stream.update_time),
-        max_duration=duration(stream.max_duration) if stream.max_duration else None,
-        accepted=stream.accepted,
-        request_digest=stream.request_digest,
-    )
+    return stream_pb2.Stream(**_stream_fields(stream))
+
+
+_STREAM_AS_IS: Final = (
+    "call_id", "control_id", "state", "node_id", "segment_id", "url", "name", "codec", "track", "labels", "tag",
+    "end_reason", "end_reason_inferred", "accepted", "request_digest",
+)  # fmt: skip
+_STREAM_TIMES: Final = ("create_time", "update_time", "start_time", "end_time")
+_stream_as_is: Final = operator.attrgetter(*_STREAM_AS_IS)
+_stream_times: Final = operator.attrgetter(*_STREAM_TIMES)
+
+
+def _stream_fields(stream: Stream) -> dict[str, Any]:
+    """The fields that are set: each one that is passed costs its share, also an empty one."""
+    fields = {name: value for name, value in zip(_STREAM_AS_IS, _stream_as_is(stream), strict=True) if value}
+    for name, time in zip(_STREAM_TIMES, _stream_times(stream), strict=True):
+        if time:
+            fields[name] = _instant(time)
+    if stream.max_duration:
+        fields["max_duration"] = duration(stream.max_duration)
+    if stream.error is not None:
+        fields["error"] = _error_fields(stream.error)
+    return fields
 
 
 def device_message(device: Device) -> call_pb2.Device:
@@ -201,22 +206,31 @@ def encode_event(event: Event) -> bytes:
 
     `relay_params` that are no UTF-8 have the offending bytes replaced: an event is never lost over them.
     """
+    fields: dict[str, Any] = {
+        "sequence": event.sequence,
+        "event_id": event.event_id,
+        "type": event.type,
+        "receive_time": _instant(event.receive_time),
+        "call_id": event.call_id,
+    }
+    if event.control_id:
+        fields["control_id"] = event.control_id
+    if event.relay_event_type:
+        fields["relay_event_type"] = event.relay_event_type
+    if event.relay_time:
+        fields["relay_time"] = _instant(event.relay_time)
+    if event.relay_params:
+        fields["relay_params_json"] = event.relay_params.decode("utf-8", "replace")
     subject = event.subject
-    return event_pb2.Event(
-        sequence=event.sequence,
-        event_id=event.event_id,
-        type=event.type,  # type: ignore[arg-type]
-        relay_event_type=event.relay_event_type,
-        relay_time=_instant(event.relay_time),
-        receive_time=_instant(event.receive_time),
-        call_id=event.call_id,
-        control_id=event.control_id,
-        stream=stream_message(subject) if isinstance(subject, Stream) else None,
-        call=call_message(subject) if isinstance(subject, Call) else None,
-        dial=dial_message(subject) if isinstance(subject, Dial) else None,
-        session=session_message(subject) if isinstance(subject, SessionChange) else None,
-        relay_params_json=event.relay_params.decode("utf-8", "replace"),
-    ).SerializeToString()
+    if isinstance(subject, Stream):
+        fields["stream"] = _stream_fields(subject)
+    elif isinstance(subject, Call):
+        fields["call"] = call_message(subject)
+    elif isinstance(subject, Dial):
+        fields["dial"] = dial_message(subject)
+    elif subject is not None:
+        fields["session"] = session_message(subject)
+    return event_pb2.Event(**fields).SerializeToString()
 
 
 def record_of(event: Event, payload: bytes, context: str = "") -> Record:

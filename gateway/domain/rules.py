@@ -115,7 +115,7 @@ def stream_reported(registry: Registry, report: StreamReport, now: int, *, hangi
     if call is None:
         call = Call(report.call_id, CallState.UNKNOWN, now, now, report.node_id, report.segment_id, report.tag)
         plan.drafts.append(Draft.of(EventType.CALL_UNKNOWN, call))
-    else:
+    elif not call.node_id:
         plan.drafts += call_mentioned(registry, report.call_id, report.node_id, now).drafts
     happened = _STREAM_WORDS.get(report.state, StreamInput.OTHER)
     known = registry.stream(report.call_id, report.control_id)

@@ -73,18 +73,19 @@ class Ingest:
     async def relay_events(self, events: Sequence[RelayEvent]) -> None:
         """Events arrived. Returns when there is room for more, so that the journal's pace becomes the socket's."""
         recorder = self._context.recorder
-        self._last_sign = self._context.now()
+        now = self._last_sign = self._context.now()
         self.received += len(events)
         records: list[Record] = []
         decisions: list[Decision] = []
         for event in events:
             if event.event_id and recorder.is_known(event.event_id):
                 continue
-            decision = self._decide(event)
+            relay_time = round((event.timestamp or 0) * SECOND)
+            decision = self._decide(event, relay_time, now)
             decisions.append(decision)
             params = event.raw_params if len(event.raw_params) <= MAX_PARAMS else b""
-            origin = Origin(event.event_id, event.event_type, round((event.timestamp or 0) * SECOND), params)
-            records += recorder.stamp(decision.drafts, origin)
+            origin = Origin(event.event_id, event.event_type, relay_time, params)
+            records += recorder.stamp(decision.drafts, origin, now)
         # Duplicates are acknowledged as well, when all that came before them is durable: so may be what they repeat.
         recorder.append(records, lambda: self._context.session.acknowledge(events))
         for decision in decisions:
@@ -94,8 +95,8 @@ class Ingest:
         except JournalUnavailable:
             _log.debug("journal_closed")
 
-    def _decide(self, event: RelayEvent) -> Decision:
-        registry, now = self._context.registry, self._context.now()
+    def _decide(self, event: RelayEvent, relay_time: int, now: int) -> Decision:
+        registry = self._context.registry
         match event.payload:
             case StreamPayload() as told:
                 report = StreamReport(
@@ -107,7 +108,7 @@ class Ingest:
                     url=told.url,
                     name=told.name,
                     tag=told.tag,
-                    relay_time=round((event.timestamp or 0) * SECOND),
+                    relay_time=relay_time,
                 )
                 return stream_reported(registry, report, now, hanging_up=told.call_id in self._context.hanging_up)
             case CallStatePayload() as told:

@@ -82,14 +82,17 @@ class Recorder:
         self.duplicates += known
         return known
 
-    def stamp(self, drafts: Sequence[Draft], origin: Origin | None = None) -> list[Record]:
+    def stamp(self, drafts: Sequence[Draft], origin: Origin | None = None, now: int | None = None) -> list[Record]:
         """Makes records of drafts and folds them. They must be given to `append` before anything else is stamped.
 
-        The last draft is the one that RELAY reported, those before it follow from it.
+        Args:
+            drafts: The last one is what RELAY reported, those before it follow from it.
+            origin: What RELAY reported, if it did.
+            now: What the recorder's clock said when it was received; it is asked if that is not given.
         """
         registry, encode = self.registry, self._codec.encode
         sequence = max(registry.sequence, self._journal.last_sequence)
-        now = self.clock.now()
+        now = self.clock.now() if now is None else now
         last = len(drafts) - 1
         records = []
         for index, draft in enumerate(drafts):

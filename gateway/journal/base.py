@@ -12,8 +12,8 @@ from gateway.journal.record import Batch, Filter, Record
 
 __all__ = ["DEFAULT_MAX_BYTES", "DEFAULT_MAX_RECORDS", "CommitObserver", "Journal", "JournalStats"]
 
-DEFAULT_MAX_RECORDS = 256
-DEFAULT_MAX_BYTES = 1 << 20
+DEFAULT_MAX_RECORDS = 1024
+DEFAULT_MAX_BYTES = 256 << 10
 
 CommitObserver = Callable[[int, float], None]
 """Is told, on the loop, of each commit: how many records it made durable, and how many seconds storage took for it."""

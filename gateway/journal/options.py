@@ -30,7 +30,7 @@ class JournalOptions:
     retention_seconds: float = 7 * _DAY_S
     retention_bytes: int = 1 << 30
     synchronous: Synchronous = "FULL"
-    tail_records: int = 8192
+    tail_records: int = 16_384
     tail_bytes: int = 16 << 20
     backlog_records: int = 16_384
     backlog_bytes: int = 32 << 20

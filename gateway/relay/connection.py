@@ -15,7 +15,7 @@ from gateway.relay.endpoint import Endpoint
 
 __all__ = ["Connection", "ConnectionFailed", "open_connection"]
 
-_MAX_BATCH = 1024
+_MAX_BATCH = 256
 """Messages that are taken in one turn, so that watches and calls keep theirs."""
 _MAX_BATCH_BYTES = 2 * wire.MAX_FRAME_BYTES
 """Bytes that are taken while nobody fetches them; the socket holds the rest."""

@@ -1,15 +1,22 @@
-"""Responses of watches that want everything and stand at the same place: joined once, sent by all of them."""
+"""What watches that want everything read: once for all that stand at the same place, as the response that all send."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Final
 
+import msgspec
+
+from gateway.journal.base import DEFAULT_MAX_RECORDS, Journal
 from gateway.journal.record import Batch
 from gateway.service.encode import frame_event, watch_events_response
 
-__all__ = ["SharedBatches", "encode_batch"]
+__all__ = ["SharedBatches", "SharedResponse", "encode_batch"]
 
-_MAX_BYTES: Final = 8 << 20
-"""Of all that is kept; watches that are in step want the newest few."""
+_STEP: Final = 512
+"""Watches that are further behind than this read up to the next multiple of it, so that they come to stand at the same
+places, wherever they fell behind."""
+_MAX_BYTES: Final = 16 << 20
+"""Of all that is kept: what watches in step want now, and what those behind want next."""
 
 
 def encode_batch(batch: Batch, cursor: str) -> bytes:
@@ -17,23 +24,69 @@ def encode_batch(batch: Batch, cursor: str) -> bytes:
     return watch_events_response(cursor, [frame_event(record.payload) for record in batch.records])
 
 
+class SharedResponse(msgspec.Struct, frozen=True):
+    """One encoded response.
+
+    Attributes:
+        encoded: The response; empty if there are no events to tell.
+        position: The position after it.
+        oldest_us: When its first event was received, microseconds since the Unix epoch; 0 without events.
+        whole: More events would not have fitted in, or belong to the next step.
+    """
+
+    encoded: bytes
+    position: int
+    oldest_us: int
+    whole: bool
+
+
 class SharedBatches:
-    """The newest responses, by where they begin and end. Records never change, so neither do these."""
+    """The newest responses, by the position that they continue. Records never change, so neither do these."""
 
-    def __init__(self, max_bytes: int = _MAX_BYTES) -> None:
-        self._responses: dict[tuple[int, int], bytes] = {}
-        self._bytes = 0
+    def __init__(self, journal: Journal, cursor_at: Callable[[int], str], max_bytes: int = _MAX_BYTES) -> None:
+        self._journal = journal
+        self._cursor_at = cursor_at
         self._max_bytes = max_bytes
+        self._responses: dict[int, SharedResponse] = {}
+        self._bytes = 0
+        self._reading: dict[int, asyncio.Event] = {}
 
-    def response(self, after: int, batch: Batch, cursor: Callable[[], str]) -> bytes:
-        """The response for an unfiltered batch that was read after a position."""
-        key = (after, batch.position)
-        response = self._responses.get(key)
-        if response is None:
-            response = encode_batch(batch, cursor())
-            self._responses[key] = response
-            self._bytes += len(response)
-            while self._bytes > self._max_bytes:
-                oldest = next(iter(self._responses))
-                self._bytes -= len(self._responses.pop(oldest))
+    async def read(self, after: int) -> SharedResponse:
+        """What comes after a position: up to the head, or as much as one message is to hold.
+
+        Raises:
+            CursorCompacted, JournalUnavailable: As `Journal.read`.
+        """
+        while True:
+            known = self._responses.get(after)
+            journal = self._journal
+            if known is not None and after >= journal.oldest - 1 and (known.whole or known.position == journal.head):
+                return known
+            under_way = self._reading.get(after)
+            if under_way is None:
+                return await self._read(after)
+            await under_way.wait()  # and look again: whoever read may have left, or failed
+
+    async def _read(self, after: int) -> SharedResponse:
+        done = self._reading[after] = asyncio.Event()
+        try:
+            head = self._journal.head
+            step = _STEP - after % _STEP if head - after > _STEP else DEFAULT_MAX_RECORDS
+            batch = await self._journal.read(after, max_records=step)
+        finally:
+            del self._reading[after]
+            done.set()
+        if not batch.records:
+            return SharedResponse(b"", batch.position, 0, whole=False)
+        encoded = encode_batch(batch, self._cursor_at(batch.position))
+        response = SharedResponse(encoded, batch.position, batch.records[0].time_us, whole=batch.position < head)
+        self._keep(after, response)
         return response
+
+    def _keep(self, after: int, response: SharedResponse) -> None:
+        former = self._responses.pop(after, None)
+        self._responses[after] = response
+        self._bytes += len(response.encoded) - (len(former.encoded) if former is not None else 0)
+        while self._bytes > self._max_bytes and len(self._responses) > 1:
+            oldest = next(iter(self._responses))
+            self._bytes -= len(self._responses.pop(oldest).encoded)

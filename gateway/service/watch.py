@@ -20,7 +20,7 @@ from gateway.domain.streams import Stream
 from gateway.engine.clock import SECOND
 from gateway.engine.engine import Engine
 from gateway.journal.base import Journal
-from gateway.journal.record import Batch, Filter, Record
+from gateway.journal.record import Filter, Record
 from gateway.service.batches import SharedBatches, encode_batch
 from gateway.service.encode import call_message, duration, stream_message
 from gateway.service.fitting import MAX_BYTES
@@ -77,7 +77,7 @@ class Watches:
         self._limit = limit
         self._delivered = delivered
         self._max_age = max_age
-        self._batches = SharedBatches()
+        self._batches = SharedBatches(engine.journal, lambda position: cursor_at(engine.journal, position))
         self._open: set[_Watch] = set()
         self._none_open = asyncio.Event()
         self._none_open.set()
@@ -211,14 +211,11 @@ class _Watch:
             yield part
         bookmark_due = loop.time() + self._query.bookmark_interval
         while not self._complete(registry):
-            after = self._position
-            batch = await self._journal.read(after, self._filter)
-            self._position = batch.position
-            if batch.records:
-                self._notice_end(batch.records)
-                yield self._response(after, batch)
+            response, oldest_us = await self._next()
+            if response:
+                yield response
                 if self._in_step:
-                    self._delivered((self._engine.recorder.clock.now() - batch.records[0].time_us) / SECOND)
+                    self._delivered((self._engine.recorder.clock.now() - oldest_us) / SECOND)
                 bookmark_due = loop.time() + self._query.bookmark_interval
             elif loop.time() >= bookmark_due:
                 yield self._bookmark()
@@ -236,10 +233,18 @@ class _Watch:
             return WatchExpired("max_age was reached; resume the watch at its cursor", 0.0)
         return self._ending
 
-    def _response(self, after: int, batch: Batch) -> bytes:
+    async def _next(self) -> tuple[bytes, int]:
+        """Reads on: the next response, and when its first event was received; an empty one if nothing matches."""
         if self._filter is None:
-            return self._batches.response(after, batch, self._cursor)
-        return encode_batch(batch, self._cursor())
+            shared = await self._batches.read(self._position)
+            self._position = shared.position
+            return shared.encoded, shared.oldest_us
+        batch = await self._journal.read(self._position, self._filter)
+        self._position = batch.position
+        if not batch.records:
+            return b"", 0
+        self._notice_end(batch.records)
+        return encode_batch(batch, self._cursor()), batch.records[0].time_us
 
     async def _wait(self, until: float) -> None:
         """Returns when there is something beyond the position, at `until` (loop time), or when it is to end."""

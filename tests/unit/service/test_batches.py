@@ -1,43 +1,133 @@
 """Responses that watches share."""
 
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
 from callstream.v1 import event_pb2, stream_service_pb2
-from gateway.journal.record import Batch
-from gateway.service.batches import SharedBatches, encode_batch
+from gateway.domain.errors import CursorCompacted
+from gateway.journal.options import JournalOptions
+from gateway.journal.record import Batch, Filter
+from gateway.journal.sqlite import SqliteJournal, open_journal
+from gateway.service.batches import SharedBatches
 from tests.support.journal_records import record
 
-
-def batch(first: int, last: int) -> Batch:
-    """Events from one sequence to another."""
-    payload = event_pb2.Event(relay_params_json="x" * 100).SerializeToString()
-    return Batch(tuple(record(number, payload=payload) for number in range(first, last + 1)), last)
+PAYLOAD = event_pb2.Event(relay_params_json="x" * 100).SerializeToString()
 
 
-def test_a_batch_is_encoded_once() -> None:
-    """The same bytes for all who read the same, and others for those who read more or less."""
-    shared = SharedBatches()
-    first = shared.response(0, batch(1, 3), lambda: "c3")
-    assert shared.response(0, batch(1, 3), lambda: "never asked") is first
-    assert first == encode_batch(batch(1, 3), "c3")
-    response = stream_service_pb2.WatchEventsResponse.FromString(first)
-    assert (response.cursor, len(response.events.events)) == ("c3", 3)
-    assert (
-        len(
-            stream_service_pb2.WatchEventsResponse.FromString(
-                shared.response(1, batch(2, 3), lambda: "c3")
-            ).events.events
-        )
-        == 2
-    )
+class Reads:
+    """A journal that counts how often it is read, and waits before it answers if it is told to."""
+
+    def __init__(self, journal: SqliteJournal) -> None:
+        self._journal = journal
+        self.count = 0
+        self.go_on = asyncio.Event()
+        self.go_on.set()
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._journal, name)
+
+    async def read(self, after: int, match: Filter | None = None, **bounds: int) -> Batch:
+        """Counts."""
+        self.count += 1
+        await self.go_on.wait()
+        return await self._journal.read(after, match, **bounds)
 
 
-def test_no_more_is_kept_than_is_allowed() -> None:
-    """The oldest go first; one that is larger than all that may be kept is kept by nobody."""
-    size = len(encode_batch(batch(1, 1), "c1"))
-    shared = SharedBatches(2 * size)
-    first = shared.response(0, batch(1, 1), lambda: "c1")
-    second = shared.response(1, batch(2, 2), lambda: "c2")
-    shared.response(2, batch(3, 3), lambda: "c3")
-    assert shared.response(1, batch(2, 2), lambda: "never asked") is second
-    assert shared.response(0, batch(1, 1), lambda: "c1") is not first
-    large = shared.response(3, batch(4, 9), lambda: "c9")
-    assert shared.response(3, batch(4, 9), lambda: "c9") is not large
+@pytest.fixture
+async def journal() -> AsyncIterator[Reads]:
+    """An empty journal in memory."""
+    opened = open_journal(None, JournalOptions(tail_records=100))
+    yield Reads(opened)
+    await opened.close()
+
+
+@pytest.fixture
+def shared(journal: Reads) -> SharedBatches:
+    """Batches of it."""
+    return SharedBatches(journal, str)  # type: ignore[arg-type]  # all of it is a journal's
+
+
+async def write(journal: Reads, count: int) -> None:
+    """Makes so many events durable."""
+    first = journal._journal.last_sequence + 1
+    journal._journal.append([record(n, payload=PAYLOAD) for n in range(first, first + count)])
+    await journal._journal.committed(first + count - 1)
+
+
+def told(encoded: bytes) -> tuple[str, int]:
+    """The cursor of a response, and how many events are in it."""
+    response = stream_service_pb2.WatchEventsResponse.FromString(encoded)
+    return response.cursor, len(response.events.events)
+
+
+async def test_watches_in_step_share(journal: Reads, shared: SharedBatches) -> None:
+    """The same bytes for all who read on from the same place; more as soon as there is more."""
+    await write(journal, 3)
+    first = await shared.read(0)
+    assert await shared.read(0) is first
+    assert journal.count == 1
+    assert (told(first.encoded), first.position) == (("3", 3), 3)
+    assert told((await shared.read(1)).encoded) == ("3", 2)
+    await write(journal, 1)
+    assert told((await shared.read(0)).encoded) == ("4", 4)
+
+
+async def test_nothing_new(journal: Reads, shared: SharedBatches) -> None:
+    """No response, and the position that was looked from."""
+    await write(journal, 2)
+    nothing = await shared.read(2)
+    assert (nothing.encoded, nothing.position) == (b"", 2)
+
+
+async def test_watches_far_behind_come_to_stand_at_the_same_places(journal: Reads, shared: SharedBatches) -> None:
+    """Wherever they are, from the second read on they share what is read."""
+    await write(journal, 2000)
+    positions = {after: (await shared.read(after)).position for after in (0, 100, 511, 512, 600)}
+    assert positions == {0: 512, 100: 512, 511: 512, 512: 1024, 600: 1024}
+    count = journal.count
+    await shared.read(512)
+    assert journal.count == count
+
+
+async def test_one_reads_for_all_who_wait(journal: Reads, shared: SharedBatches) -> None:
+    """Also if the one that reads leaves: another one takes over."""
+    await write(journal, 2000)
+    journal.go_on.clear()
+    reading = [asyncio.create_task(shared.read(0)) for _ in range(20)]
+    await asyncio.sleep(0)
+    assert journal.count == 1
+    reading[0].cancel()
+    await asyncio.wait([reading[0]])
+    journal.go_on.set()
+    responses = await asyncio.gather(*reading[1:])
+    assert all(response is responses[0] for response in responses)
+    assert journal.count == 2
+
+
+async def test_what_was_compacted_is_not_told() -> None:
+    """A response that is still kept does not hide that a restart would not have it."""
+    time_us = [0]
+    opened = open_journal(None, now_us=lambda: time_us[0])
+    journal = Reads(opened)
+    shared = SharedBatches(journal, str)  # type: ignore[arg-type]
+    await write(journal, 2000)
+    await shared.read(0)
+    time_us[0] = 1 << 62
+    await opened.compact()
+    with pytest.raises(CursorCompacted):
+        await shared.read(0)
+    await opened.close()
+
+
+async def test_no_more_is_kept_than_is_allowed(journal: Reads) -> None:
+    """The oldest go first; the newest stays, whatever its size."""
+    await write(journal, 3)
+    size = len((await SharedBatches(journal, str).read(2)).encoded)  # type: ignore[arg-type]
+    shared = SharedBatches(journal, str, 2 * size)  # type: ignore[arg-type]
+    large = await shared.read(0)
+    assert await shared.read(0) is large
+    last = await shared.read(2)
+    assert await shared.read(2) is last
+    assert await shared.read(0) is not large

@@ -137,7 +137,7 @@ class TestRoundTrip:
     )
     def test_every_field_is_generated(self, kind: type) -> None:
         """A field added to the domain has to be added to the strategies above, and so to the encoding."""
-        known = {
+        known: dict[type, int] = {
             Event: 10,
             Stream: 21,
             StreamError: 5,

@@ -1,7 +1,6 @@
 """How watches end: complete, too old, or because the process leaves; each with a cursor that goes on."""
 
 import asyncio
-from typing import cast
 
 import grpc
 import pytest
@@ -10,7 +9,6 @@ from callstream.v1 import event_pb2, stream_service_pb2
 from gateway.domain.calls import CallState
 from gateway.domain.events import EventType
 from gateway.domain.streams import StreamState
-from gateway.engine.engine import Engine
 from gateway.journal.options import JournalOptions
 from gateway.service.cursor import Cursor, decode_cursor
 from gateway.service.watch import Watches
@@ -201,9 +199,10 @@ class TestMaxAge:
             assert response.closing.reason == stream_service_pb2.WATCH_CLOSE_REASON_MAX_AGE
             assert error_details(error).reason == "MAX_AGE"
 
-    def test_watches_do_not_come_back_together(self) -> None:
+    async def test_watches_do_not_come_back_together(self) -> None:
         """Of watches that were opened at once each gets an age of its own, within a tenth of what is set."""
-        watches = Watches(cast("Engine", None), "replica", 1, max_age=100.0)
+        async with served() as gateway:
+            watches = Watches(gateway.engine, "replica", 1, max_age=100.0)
         ages = [watches._age(None) for _ in range(200)]
         assert len(set(ages)) > 100
         assert all(age is not None and 90.0 <= age <= 110.0 for age in ages)

@@ -2,8 +2,10 @@
 
 import enum
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from gateway.domain.streams import Track
 
@@ -18,8 +20,7 @@ class ConflictPolicy(enum.Enum):
     REPLACE = enum.auto()
 
 
-@dataclass(frozen=True, slots=True)
-class StartStream:
+class StartStream(msgspec.Struct, frozen=True):
     """Start a stream.
 
     `digest` is equal for equal requests, and does not cover the bearer token. A stream without `own_labels` is another
@@ -36,14 +37,18 @@ class StartStream:
     track: Track = Track.UNSPECIFIED
     status_url: str = ""
     status_url_method: str = ""
-    authorization_bearer_token: str = field(default="", repr=False)
+    authorization_bearer_token: str = ""
     custom_parameters: Mapping[str, Any] | None = None
-    labels: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = msgspec.field(default_factory=dict)
     conflict_policy: ConflictPolicy = ConflictPolicy.USE_EXISTING
     until_streaming: bool = False
     max_duration: int = 0  # microseconds, 0 for no limit
     validate_only: bool = False
-    own_labels: Mapping[str, str] = field(default_factory=dict)
+    own_labels: Mapping[str, str] = msgspec.field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        """Names it without what may be secret."""
+        return f"StartStream(call_id={self.call_id!r}, control_id={self.control_id!r})"
 
 
 @dataclass(frozen=True, slots=True)

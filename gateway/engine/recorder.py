@@ -4,13 +4,13 @@ The registry is folded as events are appended, a moment before they are durable,
 ones. Nobody outside is told before the commit: acknowledgements, watches and waiters follow the journal.
 """
 
-import os
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import msgspec
 
 from gateway.domain.events import Draft, Event, Subject, key_of
+from gateway.domain.identifiers import random_hex
 from gateway.domain.registry import Registry
 from gateway.engine.changes import Changes
 from gateway.engine.clock import Clock
@@ -47,7 +47,7 @@ class Origin(msgspec.Struct, frozen=True):
 
 def _new_id() -> str:
     """The id of an event that is not RELAY's: 128 random bits."""
-    return f"gw-{os.urandom(16).hex()}"
+    return f"gw-{random_hex(16)}"
 
 
 class Recorder:

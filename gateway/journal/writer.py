@@ -4,7 +4,6 @@ import asyncio
 import sqlite3
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from typing import Final, Protocol
 
@@ -88,7 +87,9 @@ class Writer:
         self._loop = loop
         self._now_us = now_us
         self._release = release
-        self._queue: deque[Append | Forget] = deque()
+        self._coming: list[Append | Forget] = []  # of the loop's thread
+        self._due = False
+        self._queue: list[Append | Forget] = []
         self._wake = threading.Condition()
         self._work = False
         self._stopping = False
@@ -103,16 +104,25 @@ class Writer:
         self._thread.start()
 
     def append(self, item: Append) -> None:
-        """Queue for the next commit."""
-        with self._wake:
-            self._queue.append(item)
-            self._work = True
-            self._wake.notify()
+        """Queue for the next commit. What one turn of the loop appends wakes the thread once, and shares a commit."""
+        if not self._due:
+            self._due = True
+            self._loop.call_soon(self._hand_over)
+        self._coming.append(item)
 
     def forget(self, item: Forget) -> None:
         """Queue for the next commit, without causing one."""
+        self._coming.append(item)
+
+    def _hand_over(self) -> None:
+        """Let the thread have what was queued on the loop."""
+        coming, self._coming = self._coming, []
+        due, self._due = self._due, False
         with self._wake:
-            self._queue.append(item)
+            self._queue += coming
+            if due:
+                self._work = True
+                self._wake.notify()
 
     def compact(self) -> int:
         """Look for what is past retention now; `on_compaction_ended` answers with this number, or a later one."""
@@ -124,6 +134,7 @@ class Writer:
 
     def stop(self) -> None:
         """Commit what is queued, trying once if the disk refuses, and end; `on_ended` tells when."""
+        self._hand_over()
         with self._wake:
             self._stopping = True
             self._wake.notify()
@@ -158,8 +169,7 @@ class Writer:
             return self._stopping, self._take()
 
     def _take(self) -> list[Append | Forget]:
-        items = list(self._queue)
-        self._queue.clear()
+        items, self._queue = self._queue, []
         self._work = False
         return items
 

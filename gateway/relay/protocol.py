@@ -11,12 +11,12 @@ It never sleeps, knows no socket and decides nothing: whether to try again, and 
 
 import enum
 import math
-import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from gateway.domain.errors import CallstreamError, OutcomeUnknown
+from gateway.domain.identifiers import random_uuid
 from gateway.relay import frames, wire
 from gateway.relay.answers import Refused, event_id, event_time, flag, id_text, outcome_of, refusal_of, text
 from gateway.relay.commands import Command, Result
@@ -122,9 +122,7 @@ class _Pending:
 class Protocol:
     """One connection's side of the conversation."""
 
-    def __init__(
-        self, timeouts: Timeouts, connection: int = 0, new_id: Callable[[], str] = lambda: str(uuid.uuid4())
-    ) -> None:
+    def __init__(self, timeouts: Timeouts, connection: int = 0, new_id: Callable[[], str] = random_uuid) -> None:
         self._timeouts = timeouts
         self._connection = connection
         self._new_id = new_id

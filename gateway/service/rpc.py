@@ -5,7 +5,6 @@ other wrong input. Handlers raise the errors of the domain; the status table say
 """
 
 import asyncio
-import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn, Protocol
@@ -19,6 +18,7 @@ from google.protobuf.message_factory import GetMessageClass
 
 from gateway.access.client import ANYONE, Client
 from gateway.domain.errors import CallstreamError, InvalidRequest, Violation
+from gateway.domain.identifiers import random_hex
 from gateway.service.status import grpc_status
 
 __all__ = [
@@ -86,7 +86,7 @@ class Call:
 def _request_id(given: object) -> str:
     if isinstance(given, str) and 0 < len(given) <= _MAX_REQUEST_ID and given.isascii() and given.isprintable():
         return given
-    return secrets.token_hex(8)
+    return random_hex(8)
 
 
 class Gate(Protocol):

@@ -2,12 +2,12 @@
 
 import math
 import re
-import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from callstream.v1 import call_pb2, call_service_pb2
 from gateway.domain.calls import CallState, Direction
+from gateway.domain.identifiers import random_uuid
 from gateway.engine.orders import AnswerCall, DialOrder, EndCall, PassCall
 from gateway.service.paging import filters_digest
 from gateway.service.validation.checks import Checks
@@ -45,7 +45,7 @@ def dial(request: call_service_pb2.DialRequest) -> DialOrder:
     if not (math.isfinite(price) and price >= 0):
         checks.wrong("max_price_per_minute", "must be a finite number of US dollars from 0 on")
     order = DialOrder(
-        tag=checks.visible("tag", request.tag) or str(uuid.uuid4()),
+        tag=checks.visible("tag", request.tag) or random_uuid(),
         devices=_groups(checks, request.groups),
         region=checks.text("region", request.region, _MAX_REGION_BYTES),
         max_price_per_minute=price,

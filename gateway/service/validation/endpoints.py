@@ -5,6 +5,7 @@ documented nowhere, and a URL that two parsers read differently is a risk. A URL
 secret.
 """
 
+import functools
 import ipaddress
 import re
 from typing import Final
@@ -19,9 +20,12 @@ _AUTHORITY: Final = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<name>[A-Za-z0
 _LABEL: Final = re.compile(r"[A-Za-z0-9_-]{1,63}")
 _MAX_HOST: Final = 253
 _MAX_PORT: Final = 65_535
+_REMEMBERED: Final = 256
+"""So many URLs need not be checked again: most streams go to the same few places."""
 _USUAL_PORTS: Final = {"wss": 443, "https": 443, "http": 80}
 
 
+@functools.lru_cache(_REMEMBERED)
 def endpoint_problem(url: str) -> str | None:
     """What is wrong with the WebSocket endpoint of a stream, None if nothing is."""
     if not url:
@@ -38,6 +42,7 @@ def endpoint_problem(url: str) -> str | None:
     return _authority_problem(authority)
 
 
+@functools.lru_cache(_REMEMBERED)
 def webhook_problem(url: str) -> str | None:
     """What is wrong with the URL of status webhooks, None if nothing is; it may be left out."""
     if not url:

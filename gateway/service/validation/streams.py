@@ -1,13 +1,14 @@
 """Requests about streams."""
 
 import hashlib
-import json
-import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any, Final
 
+import msgspec
+from msgspec.structs import replace
+
 from callstream.v1 import stream_service_pb2
+from gateway.domain.identifiers import random_uuid
 from gateway.domain.streams import StreamKey, StreamState, Track
 from gateway.engine.orders import ConflictPolicy, StartStream, StopStream
 from gateway.service.paging import filters_digest
@@ -37,6 +38,7 @@ _POLICIES: Final = {
 _UNTIL_STREAMING: Final = {0: False, 1: False, 2: True}
 _UNTIL_ENDED: Final = {0: False, 1: False, 2: True}
 _STATES: Final = {state.value: state for state in StreamState}
+_CANONICAL: Final = msgspec.json.Encoder(order="sorted")
 
 
 def start_stream(
@@ -55,7 +57,7 @@ def start_stream(
     order = StartStream(
         call_id=checks.required_text("call_id", request.call_id),
         node_id=checks.text("node_id", request.node_id),
-        control_id=checks.visible("control_id", request.control_id) or str(uuid.uuid4()),
+        control_id=checks.visible("control_id", request.control_id) or random_uuid(),
         url=_url(checks, "url", request.url, endpoint_problem),
         name=checks.text("name", request.name),
         codec=checks.text("codec", request.codec, _MAX_CODEC_BYTES),
@@ -127,8 +129,7 @@ def _digest(order: StartStream) -> str:
         "labels": order.labels,
         "max_duration": order.max_duration,
     }
-    canonical = json.dumps(asked, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()
+    return hashlib.sha256(_CANONICAL.encode(asked)).hexdigest()
 
 
 def stop_stream(request: stream_service_pb2.StopStreamRequest) -> StopStream:

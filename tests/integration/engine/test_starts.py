@@ -1,10 +1,10 @@
 """What is started, and what is not: an engine with a real session, against the emulator."""
 
 import asyncio
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from gateway.domain.calls import CallState
 from gateway.domain.errors import (

@@ -1,9 +1,9 @@
 """Streams that share a control id, one after the other: with one that RELAY refused, or one whose end came late."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from gateway.domain.errors import RelayFailed, RelayRejected
 from gateway.domain.events import EventType

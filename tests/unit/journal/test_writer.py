@@ -222,9 +222,9 @@ async def test_a_loop_that_is_gone_does_not_keep_the_thread(tmp_path: Path) -> N
     """A journal whose loop was closed under it still writes what it has and ends."""
     loop = asyncio.new_event_loop()
     journal = open_journal(tmp_path / "data", loop=loop)
+    journal.append([record(1)])
     loop.close()
     with structlog.testing.capture_logs() as logs:
-        journal.append([record(1)])
         journal._writer.stop()
         await asyncio.to_thread(journal._writer.join)
     assert {entry["event"] for entry in logs} == {"journal_loop_closed"}

@@ -4,6 +4,7 @@ All methods are called on the event loop's thread. None of them blocks on storag
 `recent_event_ids`, which are for the start.
 """
 
+import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -146,6 +147,22 @@ class Journal(Protocol):
 
     async def wait_beyond(self, sequence: int) -> None:
         """Return once `head > sequence`.
+
+        Raises:
+            JournalUnavailable: The journal was closed.
+        """
+        ...
+
+    async def wait_for(self, after: int, match: Filter | None, waiter: "asyncio.Future[int]") -> int:
+        """Return once something beyond `after` may match: the position to read on from.
+
+        Everything up to it has been looked at: at least `after`, and more if what came meanwhile does not match. So
+        nobody wakes for what is not theirs, however many wait.
+
+        Args:
+            after: The position of the last read.
+            match: Which records; None for all.
+            waiter: A new future. Whoever does not want to wait any longer gives it the present head as its result.
 
         Raises:
             JournalUnavailable: The journal was closed.

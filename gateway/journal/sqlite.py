@@ -17,6 +17,7 @@ from gateway.journal import reads, writes
 from gateway.journal.base import DEFAULT_MAX_BYTES, DEFAULT_MAX_RECORDS, CommitObserver, JournalStats
 from gateway.journal.database import MEMORY, Database, open_database
 from gateway.journal.directory import DirectoryLock, make_private_directory
+from gateway.journal.interests import Interests
 from gateway.journal.options import JournalOptions
 from gateway.journal.record import Batch, Filter, Record
 from gateway.journal.rows import checked_bytes
@@ -65,6 +66,7 @@ class SqliteJournal:
         self._tail = Tail(state.head, max_records=options.tail_records, max_bytes=options.tail_bytes)
         self._commit_waiters = Waiters()
         self._head_waiters = Waiters()
+        self._interests = Interests()
         self._capacity_waiters = Waiters()
         self._compaction_waiters = Waiters()
         self._ended: asyncio.Future[None] = loop.create_future()
@@ -150,6 +152,13 @@ class SqliteJournal:
         if self.head <= sequence:
             await self._head_waiters.reach(sequence + 1)
 
+    async def wait_for(self, after: int, match: Filter | None, waiter: asyncio.Future[int]) -> int:
+        """See `Journal.wait_for`."""
+        self._refuse_when_closed()
+        if self.head > after:
+            return after
+        return await self._interests.wait(None if match is None or match.accepts_all else match, waiter)
+
     async def sequence_before(self, time_us: int) -> int:
         """See `Journal.sequence_before`."""
         self._refuse_when_closed()
@@ -233,6 +242,9 @@ class SqliteJournal:
                     _log.exception("journal_on_commit_failed")
         self._commit_waiters.wake(state.head)
         self._head_waiters.wake(state.head)
+        for item in appends:
+            if item.records:
+                self._interests.tell(item.records)
         if not self._is_over_capacity:
             self._capacity_waiters.wake(0)
 
@@ -270,6 +282,7 @@ class SqliteJournal:
     def _fail_waiters(self) -> None:
         for waiters in (self._commit_waiters, self._head_waiters, self._capacity_waiters, self._compaction_waiters):
             waiters.fail(JournalUnavailable("the journal is closed"))
+        self._interests.fail(JournalUnavailable("the journal is closed"))
 
     async def _in_reader(
         self, query: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs

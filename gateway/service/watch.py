@@ -10,6 +10,8 @@ import random
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import replace
 
+from msgspec.structs import replace as replace_filter
+
 from callstream.v1 import stream_pb2, stream_service_pb2
 from gateway.access.client import Client
 from gateway.domain.calls import Call
@@ -21,6 +23,7 @@ from gateway.engine.clock import SECOND
 from gateway.engine.engine import Engine
 from gateway.journal.base import Journal
 from gateway.journal.record import Filter, Record
+from gateway.service.alarm import Alarm
 from gateway.service.batches import SharedBatches, encode_batch
 from gateway.service.encode import call_message, duration, stream_message
 from gateway.service.fitting import MAX_BYTES
@@ -137,6 +140,7 @@ class Watches:
             async for message in watch.messages():
                 yield message
         finally:
+            watch.closed()
             self._open.discard(watch)
             self._policy.close_watch(counted)
             if not self._open:
@@ -169,22 +173,32 @@ class _Watch:
         self._delivered = delivered
         self._batches = batches
         self._filter: Filter | None = None if query.filter.accepts_all else query.filter
+        self._wakes_on = self._filter
+        if query.until is not Until.FOREVER:
+            self._wakes_on = replace_filter(
+                query.filter, types=frozenset()
+            )  # the end shows in any event of its subject
         self._position = engine.journal.head
         self._in_step = False
         self._end_seen = False
         self._ending: CallstreamError | None = None
-        self._waiting: asyncio.Timeout | None = None
+        self._waiting: asyncio.Future[int] | None = None
+        self._alarm = Alarm(self._wake)
 
     @property
     def lag(self) -> int:
-        """How many events lie between its position and the head."""
-        return max(0, self._journal.head - self._position)
+        """How many events lie between its position and the head; none while it waits for what matches."""
+        return 0 if self._waiting is not None else max(0, self._journal.head - self._position)
 
     def end(self, why: CallstreamError) -> None:
         """Ends the watch at its next turn, which comes now; with `closing` before, if it is to be resumed."""
         self._ending = why
-        if self._waiting is not None and not self._waiting.expired():
-            self._waiting.reschedule(asyncio.get_running_loop().time())
+        self._wake()
+
+    def _wake(self) -> None:
+        """Lets a watch that waits look around; nothing up to the head matches."""
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(self._journal.head)
 
     async def messages(self) -> AsyncIterator[bytes]:
         """All messages, encoded, from `opened` to the end.
@@ -227,6 +241,10 @@ class _Watch:
             if self._position >= self._journal.head and not self._complete(registry):
                 await self._wait(bookmark_due if expiry is None else min(bookmark_due, expiry))
 
+    def closed(self) -> None:
+        """Lets go of its timer."""
+        self._alarm.cancel()
+
     def _to_end(self, expiry: float | None) -> CallstreamError | None:
         """Why it is to end now, None if it is not."""
         if self._ending is None and expiry is not None and asyncio.get_running_loop().time() >= expiry:
@@ -249,11 +267,10 @@ class _Watch:
     async def _wait(self, until: float) -> None:
         """Returns when there is something beyond the position, at `until` (loop time), or when it is to end."""
         self._in_step = True  # for good: what it falls behind from now on, it takes long to deliver
+        self._alarm.set(until)
+        self._waiting = asyncio.get_running_loop().create_future()
         try:
-            async with asyncio.timeout_at(until) as self._waiting:
-                await self._journal.wait_beyond(self._position)
-        except TimeoutError:
-            return
+            self._position = await self._journal.wait_for(self._position, self._wakes_on, self._waiting)
         finally:
             self._waiting = None
 

@@ -269,7 +269,7 @@ class TestWatches:
                 await wait_until(lambda: len(asyncio.all_tasks()) <= tasks)
             gc.collect()
             assert not [kept for kept in gc.get_objects() if isinstance(kept, _Watch)]
-            assert not len(gateway.journal._head_waiters)
+            assert not len(gateway.journal._interests)
 
     @staticmethod
     async def _open_and_drop(gateway: Served, number: int) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,8 @@ from gateway.domain.events import Event
 from gateway.emulator.actions import Hold
 from gateway.emulator.faults import Fault
 from gateway.emulator.server import Emulator
-from gateway.journal.record import Record
+from gateway.journal.record import Batch, Record
+from gateway.journal.sqlite import SqliteJournal
 from gateway.relay import wire
 from gateway.relay.payloads import RelayEvent, decode_payload
 from gateway.service.codec import ContractCodec
@@ -31,6 +33,21 @@ def burst(count: int) -> list[RelayEvent]:
 
 
 @contextmanager
+def reads(journal: SqliteJournal) -> Iterator[list[int]]:
+    """The positions that the journal is read from meanwhile."""
+    positions: list[int] = []
+    read = journal.read
+
+    async def counted(after: int, *args: Any, **bounds: Any) -> Batch:
+        positions.append(after)
+        return await read(after, *args, **bounds)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(journal, "read", counted)
+        yield positions
+
+
+@contextmanager
 def encodings(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Event]]:
     """Every event that is encoded meanwhile."""
     encoded: list[Event] = []
@@ -46,16 +63,17 @@ def encodings(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Event]]:
 
 
 async def test_events_that_come_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One commit for all; each encoded once; one message to each watch, whatever the number of watches."""
+    """One commit for all; each encoded once; one message to each watch, made once, whatever the number of watches."""
     async with served() as gateway:
         await gateway.written(gateway.call(CallState.ANSWERED))
         watches = [gateway.watch() for _ in range(WATCHES)]
         for watch in watches:
             await watch.opened()
         commits = gateway.journal.stats().commits
-        with encodings(monkeypatch) as encoded:
+        with encodings(monkeypatch) as encoded, reads(gateway.journal) as read:
             await gateway.engine.ingest.relay_events(burst(EVENTS))
             batches = await asyncio.gather(*(watch.next() for watch in watches))
+        assert len(read) == 1
         assert gateway.journal.stats().commits - commits == 1
         assert len(encoded) == EVENTS
         assert [len(batch.events.events) for batch in batches] == [EVENTS] * WATCHES
@@ -89,6 +107,22 @@ async def test_starts_that_come_together() -> None:
         assert gateway.journal.stats().commits - before.commits <= 2  # the first was under way
         relay.emulator.faults.clear()
         await starting
+
+
+async def test_an_event_wakes_the_watches_of_its_call() -> None:
+    """Of watches that are each about a call of their own one reads; the others do not even look."""
+    async with served() as gateway:
+        calls = [f"call-{number}" for number in range(WATCHES)]
+        await gateway.written(*(gateway.call(CallState.ANSWERED, call_id) for call_id in calls))
+        watches = [gateway.watch(filter={"call_ids": [call_id]}) for call_id in calls]
+        for watch in watches:
+            await watch.opened()
+        await soon(lambda: len(gateway.journal._interests) == WATCHES)
+        with reads(gateway.journal) as read:
+            await gateway.written(gateway.call(CallState.ENDED, calls[3]))
+            batch = await watches[3].next()
+        assert [event.call_id for event in batch.events.events] == [calls[3]]
+        assert len(read) == 1
 
 
 async def test_a_quiet_watch_costs_nothing() -> None:

@@ -75,6 +75,6 @@ def test_any_number_of_records_takes_few_statements(count: int) -> None:
 def test_what_cannot_be_stored_is_refused(broken: dict[str, object], message: str) -> None:
     """One record that SQLite refuses for ever would keep all later ones from being durable."""
     good = record(1)
-    values = {name: getattr(good, name) for name in Record.__slots__} | broken
+    values = {name: getattr(good, name) for name in Record.__struct_fields__} | broken
     with pytest.raises(ValueError, match=message):
         checked_bytes([Record(**values)], 1)

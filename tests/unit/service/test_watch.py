@@ -380,12 +380,12 @@ class TestLimit:
             watches = [gateway.watch() for _ in range(30)]
             for watch in watches:
                 await watch.opened()
-            await wait_until(lambda: len(gateway.journal._head_waiters) == 30)
+            await wait_until(lambda: len(gateway.journal._interests) == 30)
             for watch in watches:
                 watch.call.cancel()
             await wait_until(lambda: not gateway.services.watches.count)
             await wait_until(lambda: len(asyncio.all_tasks()) == before)
-            assert not len(gateway.journal._head_waiters)
+            assert not len(gateway.journal._interests)
 
 
 class TestContract:

@@ -16,6 +16,7 @@ from gateway.relay import wire
 from gateway.relay.commands import Command
 from gateway.relay.observer import ABANDONED, UNKNOWN, UNSENT
 from gateway.service.services import DESCRIPTORS
+from gateway.telemetry.histogram import PlainHistogram
 from gateway.telemetry.rpc_metrics import RpcMetrics
 
 __all__ = ["Metrics", "code_label"]
@@ -63,24 +64,21 @@ class Metrics:
             registry=self.registry,
         )
         self._requests_by: dict[tuple[str, str], Histogram] = {}
-        self._commits = Histogram(
+        self._commits = PlainHistogram(
             "callstream_journal_commit_seconds",
             "Seconds that storage took for a commit.",
-            buckets=_COMMIT_SECONDS,
-            registry=self.registry,
+            _COMMIT_SECONDS,
         )
-        self._records = Histogram(
+        self._records = PlainHistogram(
             "callstream_journal_commit_records",
             "Events that a commit made durable.",
-            buckets=_COMMIT_RECORDS,
-            registry=self.registry,
+            _COMMIT_RECORDS,
         )
-        self._deliveries = Histogram(
+        self._deliveries = PlainHistogram(
             "callstream_event_delivery_seconds",
             "Seconds from receiving an event to handing it to gRPC for a watch; one observation per message, of its "
             "oldest event.",
-            buckets=_DELIVERY_SECONDS,
-            registry=self.registry,
+            _DELIVERY_SECONDS,
         )
         events = Counter("callstream_events", "Events recorded.", ("type",), registry=self.registry)
         starts = Counter(
@@ -90,6 +88,8 @@ class Metrics:
             registry=self.registry,
         )
         ends = Counter("callstream_stream_ends", "Streams that ended.", ("reason",), registry=self.registry)
+        for histogram in (self._commits, self._records, self._deliveries):
+            self.registry.register(histogram)
         ProcessCollector(registry=self.registry)
         self._events = {kind: events.labels(kind.name.lower()) for kind in EventType}
         self._starts = {reason: starts.labels(reason.name.lower()) for reason in EndReason}

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from typing import Final
 
 from gateway.domain.errors import CursorCompacted
-from gateway.journal.record import Batch, Filter, Record
+from gateway.journal.record import Batch, Filter, Payloads, Record
 from gateway.journal.rows import COLUMNS, to_record
 
-__all__ = ["latest", "read", "recent_event_ids", "sequence_before"]
+__all__ = ["latest", "payloads", "read", "recent_event_ids", "sequence_before"]
 
 _SCAN_RECORDS: Final = 16_384
 """One read looks at so many records at most: others wait for the thread."""
@@ -27,9 +27,7 @@ def read(
     Raises:
         CursorCompacted: Records after `after` are gone.
     """
-    oldest: int = connection.execute("SELECT oldest FROM state").fetchone()[0]
-    if after < oldest - 1:
-        raise CursorCompacted(after, oldest)
+    _check_oldest(connection, after)
     stop = min(head, after + _SCAN_RECORDS)
     condition, parameters = _pushed(match)
     cursor = connection.execute(
@@ -49,6 +47,35 @@ def read(
         if len(found) == max_records:
             return Batch(tuple(found), record.sequence)
     return Batch(tuple(found), stop)
+
+
+def payloads(connection: sqlite3.Connection, after: int, head: int, max_records: int, max_bytes: int) -> Payloads:
+    """Read on from `after`, up to `head`, without a filter; see `Journal.read_payloads`.
+
+    Raises:
+        CursorCompacted: Records after `after` are gone.
+    """
+    _check_oldest(connection, after)
+    cursor = connection.execute(
+        "SELECT payload, time_us FROM events WHERE sequence > ? AND sequence <= ? ORDER BY sequence LIMIT ?",
+        (after, head, max_records),
+    )
+    found: list[bytes] = []
+    oldest_us = size = 0
+    for payload, time_us in cursor:
+        size += len(payload)
+        if not found:
+            oldest_us = time_us
+        elif size > max_bytes:
+            break
+        found.append(payload)
+    return Payloads(found, after + len(found), oldest_us)  # sequences have no holes
+
+
+def _check_oldest(connection: sqlite3.Connection, after: int) -> None:
+    oldest: int = connection.execute("SELECT oldest FROM state").fetchone()[0]
+    if after < oldest - 1:
+        raise CursorCompacted(after, oldest)
 
 
 def _pushed(match: Filter | None) -> _Condition:

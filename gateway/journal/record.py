@@ -1,10 +1,10 @@
 """What the journal keeps and how readers ask for it. Pure values."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
-__all__ = ["Batch", "Filter", "Record"]
+__all__ = ["Batch", "Filter", "Payloads", "Record"]
 
 
 class Record(msgspec.Struct, frozen=True):
@@ -99,3 +99,17 @@ class Batch(msgspec.Struct, frozen=True):
 
     records: tuple[Record, ...]
     position: int
+
+
+class Payloads(msgspec.Struct, frozen=True):
+    """What a reader of everything found: a `Batch` without what only filters look at.
+
+    Attributes:
+        payloads: Of consecutive records.
+        position: The sequence of the last one, or where was read from if there is none.
+        oldest_us: When the first one was received, in microseconds since the Unix epoch; 0 if there is none.
+    """
+
+    payloads: Sequence[bytes]
+    position: int
+    oldest_us: int

@@ -19,7 +19,7 @@ from gateway.journal.database import MEMORY, Database, open_database
 from gateway.journal.directory import DirectoryLock, make_private_directory
 from gateway.journal.interests import Interests
 from gateway.journal.options import JournalOptions
-from gateway.journal.record import Batch, Filter, Record
+from gateway.journal.record import Batch, Filter, Payloads, Record
 from gateway.journal.rows import checked_bytes
 from gateway.journal.tail import Tail
 from gateway.journal.waiters import Waiters
@@ -133,18 +133,25 @@ class SqliteJournal:
         max_bytes: int = DEFAULT_MAX_BYTES,
     ) -> Batch:
         """See `Journal.read`."""
-        self._refuse_when_closed()
-        if not 0 <= after <= self.head:
-            raise ValueError(f"position {after} is not in the journal, which ends at {self.head}")
-        if max_records < 1:
-            raise ValueError(f"max_records is {max_records}: use at least 1")
-        if after < self.oldest - 1:
-            raise CursorCompacted(after, self.oldest)
+        self._check_read(after, max_records)
         if match is not None and match.accepts_all:
             match = None
         if after >= self._tail.first - 1:
             return self._tail.read(after, match, max_records, max_bytes)
         return await self._in_reader(reads.read, after, self.head, match, max_records, max_bytes)
+
+    async def read_payloads(
+        self, after: int, *, max_records: int = DEFAULT_MAX_RECORDS, max_bytes: int = DEFAULT_MAX_BYTES
+    ) -> Payloads:
+        """See `Journal.read_payloads`."""
+        self._check_read(after, max_records)
+        if after >= self._tail.first - 1:
+            batch = self._tail.read(after, None, max_records, max_bytes)
+            records = batch.records
+            return Payloads(
+                [record.payload for record in records], batch.position, records[0].time_us if records else 0
+            )
+        return await self._in_reader(reads.payloads, after, self.head, max_records, max_bytes)
 
     async def wait_beyond(self, sequence: int) -> None:
         """See `Journal.wait_beyond`."""
@@ -274,6 +281,15 @@ class SqliteJournal:
         return (
             self._backlog_records > self._options.backlog_records or self._backlog_bytes > self._options.backlog_bytes
         )
+
+    def _check_read(self, after: int, max_records: int) -> None:
+        self._refuse_when_closed()
+        if not 0 <= after <= self.head:
+            raise ValueError(f"position {after} is not in the journal, which ends at {self.head}")
+        if max_records < 1:
+            raise ValueError(f"max_records is {max_records}: use at least 1")
+        if after < self.oldest - 1:
+            raise CursorCompacted(after, self.oldest)
 
     def _refuse_when_closed(self) -> None:
         if self._closed:

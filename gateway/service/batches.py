@@ -1,27 +1,31 @@
 """What watches that want everything read: once for all that stand at the same place, as the response that all send."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from typing import Final
 
 import msgspec
 
+from gateway.domain.errors import CallstreamError
 from gateway.journal.base import DEFAULT_MAX_RECORDS, Journal
 from gateway.journal.record import Batch
-from gateway.service.encode import frame_event, watch_events_response
+from gateway.service.encode import watch_events_response
 
 __all__ = ["SharedBatches", "SharedResponse", "encode_batch"]
 
-_STEP: Final = 512
+_STEP: Final = 1024
 """Watches that are further behind than this read up to the next multiple of it, so that they come to stand at the same
 places, wherever they fell behind."""
+_MOST_AHEAD: Final = 4
+"""Steps that are read before somebody asks for them."""
 _MAX_BYTES: Final = 16 << 20
 """Of all that is kept: what watches in step want now, and what those behind want next."""
 
 
 def encode_batch(batch: Batch, cursor: str) -> bytes:
     """A response with a batch's events and the cursor after them."""
-    return watch_events_response(cursor, [frame_event(record.payload) for record in batch.records])
+    return watch_events_response(cursor, [record.payload for record in batch.records])
 
 
 class SharedResponse(msgspec.Struct, frozen=True):
@@ -50,6 +54,7 @@ class SharedBatches:
         self._responses: dict[int, SharedResponse] = {}
         self._bytes = 0
         self._reading: dict[int, asyncio.Event] = {}
+        self._ahead: set[asyncio.Task[None]] = set()
 
     async def read(self, after: int) -> SharedResponse:
         """What comes after a position: up to the head, or as much as one message is to hold.
@@ -61,25 +66,44 @@ class SharedBatches:
             known = self._responses.get(after)
             journal = self._journal
             if known is not None and after >= journal.oldest - 1 and (known.whole or known.position == journal.head):
-                return known
+                break
             under_way = self._reading.get(after)
             if under_way is None:
-                return await self._read(after)
+                known = await self._read(after, self._begin(after))
+                break
             await under_way.wait()  # and look again: whoever read may have left, or failed
+        if known.whole:
+            self._read_ahead(known.position)
+        return known
 
-    async def _read(self, after: int) -> SharedResponse:
+    def _read_ahead(self, after: int) -> None:
+        """Reads while what comes before it is being sent."""
+        if after not in self._responses and after not in self._reading and len(self._ahead) < _MOST_AHEAD:
+            task = asyncio.create_task(self._read_quietly(after, self._begin(after)), name="watch reads ahead")
+            self._ahead.add(task)
+            task.add_done_callback(self._ahead.discard)
+
+    async def _read_quietly(self, after: int, done: asyncio.Event) -> None:
+        with contextlib.suppress(CallstreamError):  # whoever comes there will be told
+            await self._read(after, done)
+
+    def _begin(self, after: int) -> asyncio.Event:
+        """From here on others wait, also before a task has run."""
         done = self._reading[after] = asyncio.Event()
+        return done
+
+    async def _read(self, after: int, done: asyncio.Event) -> SharedResponse:
         try:
             head = self._journal.head
             step = _STEP - after % _STEP if head - after > _STEP else DEFAULT_MAX_RECORDS
-            batch = await self._journal.read(after, max_records=step)
+            batch = await self._journal.read_payloads(after, max_records=step)
         finally:
             del self._reading[after]
             done.set()
-        if not batch.records:
+        if not batch.payloads:
             return SharedResponse(b"", batch.position, 0, whole=False)
-        encoded = encode_batch(batch, self._cursor_at(batch.position))
-        response = SharedResponse(encoded, batch.position, batch.records[0].time_us, whole=batch.position < head)
+        encoded = watch_events_response(self._cursor_at(batch.position), batch.payloads)
+        response = SharedResponse(encoded, batch.position, batch.oldest_us, whole=batch.position < head)
         self._keep(after, response)
         return response
 

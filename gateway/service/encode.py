@@ -5,7 +5,7 @@ survives the way there and back; `relay_params` that are no UTF-8 are the one ex
 again: it joins framed payloads into a response.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -27,7 +27,6 @@ __all__ = [
     "duration",
     "encode_event",
     "error_message",
-    "frame_event",
     "microseconds",
     "record_of",
     "session_message",
@@ -405,13 +404,21 @@ def _varint(number: int) -> bytes:
     return bytes(encoded)
 
 
-def frame_event(payload: bytes) -> bytes:
-    """An encoded event as one element of the encoded `EventBatch.events`: made once, joined by every watch."""
-    return _TAG_BATCH_EVENT + _varint(len(payload)) + payload
+def _heads(most: int) -> tuple[bytes, ...]:
+    return tuple(_TAG_BATCH_EVENT + _varint(length) for length in range(most))
 
 
-def watch_events_response(cursor: str, framed: Iterable[bytes]) -> bytes:
-    """An encoded `WatchEventsResponse` with a cursor and the framed events, made without looking into them."""
-    events = b"".join(framed)
+_HEADS: Final = _heads(4096)
+"""What stands before an event of a length, in an `EventBatch`."""
+
+
+def watch_events_response(cursor: str, events: Sequence[bytes]) -> bytes:
+    """An encoded `WatchEventsResponse` with a cursor and encoded events, made without looking into them."""
+    parts: list[bytes] = []
+    for event in events:
+        length = len(event)
+        parts.append(_HEADS[length] if length < len(_HEADS) else _TAG_BATCH_EVENT + _varint(length))
+        parts.append(event)
+    size = sum(map(len, parts))
     position = cursor.encode()
-    return b"".join((_TAG_CURSOR, _varint(len(position)), position, _TAG_EVENTS, _varint(len(events)), events))
+    return b"".join((_TAG_CURSOR, _varint(len(position)), position, _TAG_EVENTS, _varint(size), *parts))

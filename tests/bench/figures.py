@@ -30,6 +30,7 @@ class Figure:
         wanted: The least ratio, or the most if `lower_is_better`. None: it is only reported.
         rounds: The measurements.
         note: What should be known of it.
+        limit: What it may be at most, in its unit: for what is not compared with anything.
     """
 
     name: str
@@ -38,8 +39,9 @@ class Figure:
     lower_is_better: bool = False
     rounds: list[Round] = field(default_factory=list)
     note: str = ""
+    limit: float | None = None
 
-    def add(self, ours: float, baseline: float, load_busy: float = 0.0) -> None:
+    def add(self, ours: float, baseline: float = 0.0, load_busy: float = 0.0) -> None:
         """Another round."""
         self.rounds.append(Round(ours, baseline, load_busy))
 
@@ -54,8 +56,15 @@ class Figure:
         return statistics.median(self.ratios) if self.ratios else float("nan")
 
     @property
+    def value(self) -> float:
+        """The median of ours."""
+        return statistics.median(each.ours for each in self.rounds)
+
+    @property
     def met(self) -> bool | None:
         """Whether it is as good as wanted; None if nothing was."""
+        if self.limit is not None:
+            return self.value <= self.limit
         if self.wanted is None or not self.ratios:
             return None
         return self.ratio <= self.wanted if self.lower_is_better else self.ratio >= self.wanted
@@ -71,10 +80,11 @@ class Figure:
 
     def row(self) -> list[str]:
         """Its row: name, ours, baseline, ratio with spread, wanted, verdict."""
-        ours = statistics.median(each.ours for each in self.rounds)
         baseline = statistics.median(each.baseline for each in self.rounds)
         ratio = f"{self.ratio:.2f} ({min(self.ratios):.2f}-{max(self.ratios):.2f})" if self.ratios else "-"
         bound = "" if self.wanted is None else f"{'at most' if self.lower_is_better else 'at least'} {self.wanted:g}"
+        if self.limit is not None:
+            bound = f"at most {self.limit:g} {self.unit}"
         verdict = {True: "met", False: "short", None: ""}[self.met] + (", load-bound" if self.load_bound else "")
         shown = f"{baseline:,.4g} {self.unit}" if baseline else "-"
-        return [self.name, f"{ours:,.4g} {self.unit}", shown, ratio, bound, verdict]
+        return [self.name, f"{self.value:,.4g} {self.unit}", shown, ratio, bound, verdict]

@@ -1,7 +1,7 @@
 """What the hot paths do how often: commits, encodings, messages, frames. Noise can't break these as it does times."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,7 +12,7 @@ from gateway.domain.events import Event
 from gateway.emulator.actions import Hold
 from gateway.emulator.faults import Fault
 from gateway.emulator.server import Emulator
-from gateway.journal.record import Batch, Record
+from gateway.journal.record import Record
 from gateway.journal.sqlite import SqliteJournal
 from gateway.relay import wire
 from gateway.relay.payloads import RelayEvent, decode_payload
@@ -36,14 +36,17 @@ def burst(count: int) -> list[RelayEvent]:
 def reads(journal: SqliteJournal) -> Iterator[list[int]]:
     """The positions that the journal is read from meanwhile."""
     positions: list[int] = []
-    read = journal.read
 
-    async def counted(after: int, *args: Any, **bounds: Any) -> Batch:
-        positions.append(after)
-        return await read(after, *args, **bounds)
+    def counted(read: Callable[..., Any]) -> Callable[..., Any]:
+        def reading(after: int, *args: Any, **bounds: Any) -> Any:
+            positions.append(after)
+            return read(after, *args, **bounds)
+
+        return reading
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(journal, "read", counted)
+        patch.setattr(journal, "read", counted(journal.read))
+        patch.setattr(journal, "read_payloads", counted(journal.read_payloads))
         yield positions
 
 

@@ -6,12 +6,13 @@ from collections.abc import AsyncIterator
 import pytest
 
 from callstream.v1 import event_pb2, stream_service_pb2
-from gateway.domain.errors import CursorCompacted
+from gateway.domain.errors import CursorCompacted, JournalUnavailable
 from gateway.journal.options import JournalOptions
-from gateway.journal.record import Batch, Filter
+from gateway.journal.record import Payloads
 from gateway.journal.sqlite import SqliteJournal, open_journal
 from gateway.service.batches import SharedBatches
 from tests.support.journal_records import record
+from tests.support.serving import wait_until
 
 PAYLOAD = event_pb2.Event(relay_params_json="x" * 100).SerializeToString()
 
@@ -22,17 +23,22 @@ class Reads:
     def __init__(self, journal: SqliteJournal) -> None:
         self._journal = journal
         self.count = 0
+        self.positions: list[int] = []
+        self.failing = -1
         self.go_on = asyncio.Event()
         self.go_on.set()
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._journal, name)
 
-    async def read(self, after: int, match: Filter | None = None, **bounds: int) -> Batch:
+    async def read_payloads(self, after: int, **bounds: int) -> Payloads:
         """Counts."""
         self.count += 1
+        self.positions.append(after)
         await self.go_on.wait()
-        return await self._journal.read(after, match, **bounds)
+        if after == self.failing:
+            raise JournalUnavailable("the disk is gone")
+        return await self._journal.read_payloads(after, **bounds)
 
 
 @pytest.fixture
@@ -83,17 +89,39 @@ async def test_nothing_new(journal: Reads, shared: SharedBatches) -> None:
 
 async def test_watches_far_behind_come_to_stand_at_the_same_places(journal: Reads, shared: SharedBatches) -> None:
     """Wherever they are, from the second read on they share what is read."""
-    await write(journal, 2000)
-    positions = {after: (await shared.read(after)).position for after in (0, 100, 511, 512, 600)}
-    assert positions == {0: 512, 100: 512, 511: 512, 512: 1024, 600: 1024}
+    await write(journal, 4000)
+    positions = {after: (await shared.read(after)).position for after in (0, 100, 1023, 1024, 1300)}
+    assert positions == {0: 1024, 100: 1024, 1023: 1024, 1024: 2048, 1300: 2048}
     count = journal.count
-    await shared.read(512)
+    await shared.read(1024)
     assert journal.count == count
+
+
+async def test_the_next_step_is_read_ahead(journal: Reads, shared: SharedBatches) -> None:
+    """While one step is sent the next is read, and not the one after it; near the head nothing is."""
+    await write(journal, 4000)
+    await shared.read(0)
+    await wait_until(lambda: journal.positions == [0, 1024])
+    await shared.read(1024)
+    await wait_until(lambda: journal.positions == [0, 1024, 2048])
+    await shared.read(3990)
+    await asyncio.sleep(0.01)
+    assert journal.positions == [0, 1024, 2048, 3990]
+
+
+async def test_what_could_not_be_read_ahead_is_told_to_who_comes_there(journal: Reads, shared: SharedBatches) -> None:
+    """Reading ahead fails in silence."""
+    await write(journal, 4000)
+    journal.failing = 1024
+    await shared.read(0)
+    await wait_until(lambda: journal.positions == [0, 1024])
+    with pytest.raises(JournalUnavailable):
+        await shared.read(1024)
 
 
 async def test_one_reads_for_all_who_wait(journal: Reads, shared: SharedBatches) -> None:
     """Also if the one that reads leaves: another one takes over."""
-    await write(journal, 2000)
+    await write(journal, 500)
     journal.go_on.clear()
     reading = [asyncio.create_task(shared.read(0)) for _ in range(20)]
     await asyncio.sleep(0)

@@ -16,7 +16,6 @@ from gateway.service.encode import (
     device_message,
     duration,
     encode_event,
-    frame_event,
     microseconds,
     record_of,
     stream_message,
@@ -270,7 +269,7 @@ class TestFrames:
     def test_a_joined_response_is_the_encoded_message(self, count: int, size: int) -> None:
         """Joining gives byte for byte what encoding the whole response gives."""
         payloads = [encode_event(small_event(n, b"x" * size)) for n in range(1, count + 1)]
-        joined = watch_events_response("cursor", map(frame_event, payloads))
+        joined = watch_events_response("cursor", payloads)
         expected = stream_service_pb2.WatchEventsResponse(
             cursor="cursor",
             events=stream_service_pb2.EventBatch(events=[event_pb2.Event.FromString(each) for each in payloads]),
@@ -281,22 +280,32 @@ class TestFrames:
     def test_it_parses_to_the_same_events(self, batch: list[Event], cursor: str) -> None:
         """A client reads the cursor and the events that were joined."""
         payloads = [encode_event(event) for event in batch]
-        response = stream_service_pb2.WatchEventsResponse.FromString(
-            watch_events_response(cursor, [frame_event(each) for each in payloads])
-        )
+        response = stream_service_pb2.WatchEventsResponse.FromString(watch_events_response(cursor, payloads))
         assert response.cursor == cursor
         assert response.WhichOneof("kind") == "events"
         assert list(response.events.events) == [event_pb2.Event.FromString(each) for each in payloads]
 
-    @given(st.binary(max_size=40_000))
-    def test_the_frame_is_one_field(self, payload: bytes) -> None:
-        """Any payload is framed with its tag and its length."""
-        framed = frame_event(payload)
-        assert framed.endswith(payload)
-        header = framed[: len(framed) - len(payload)]
-        length = sum((byte & 0x7F) << 7 * place for place, byte in enumerate(header[1:]))
-        assert header[0] == stream_service_pb2.EventBatch.EVENTS_FIELD_NUMBER << 3 | 2
-        assert length == len(payload)
+    @pytest.mark.parametrize("length", [0, 1, 127, 128, 4095, 4096, 4097, 16_383, 16_384, 2_097_152])
+    def test_an_event_of_any_length_is_one_field(self, length: int) -> None:
+        """With its tag and its length, whether that is looked up or made."""
+        event = bytes(length)
+        joined = watch_events_response("", [event, b"next"])
+        empty = stream_service_pb2.WatchEventsResponse(events=stream_service_pb2.EventBatch())
+        assert joined.startswith(b"\x0a\x00\x1a")
+        assert empty.SerializeToString() == b"\x1a\x00"
+        batch = joined[joined.index(event + b"\x0a\x04next") :] if length else b"\x0a\x04next"
+        assert batch == event + b"\x0a\x04next"
+        head = joined[: len(joined) - len(batch)]
+        assert head.endswith(bytes([stream_service_pb2.EventBatch.EVENTS_FIELD_NUMBER << 3 | 2]) + varint(length))
+
+
+def varint(number: int) -> bytes:
+    """A number as protobuf writes lengths."""
+    out = b""
+    while number > 0x7F:
+        out += bytes([number & 0x7F | 0x80])
+        number >>= 7
+    return out + bytes([number])
 
 
 class TestRecord:
